@@ -1,0 +1,82 @@
+{#- The incremental engine. dbt's own `incremental` materialization inserts the first batch; the hooks
+    here stage it, delete what it replaces and record it, all in dbt's transaction, then repeat that for
+    the remaining batches. The model itself stays a pure formula over the temp table `bars`. -#}
+
+{% macro start_batches() %}
+    {%- if execute %}
+    {%- do find_pending(this.identifier, is_incremental()) %}
+    {%- do stage(0, is_incremental()) %}
+    {{ delete_replaced(0) if is_incremental() else 'select 1' }}
+    {%- endif %}
+{% endmacro %}
+
+{% macro staged(table, relation) %}
+    {#- The temp table that holds this batch of `relation`; in a unit test, the given rows. -#}
+    {{- return(relation if relation.identifier.startswith('__dbt__cte__') else table) -}}
+{% endmacro %}
+
+{% macro stage(batch, known) %}
+    {#- Temp table `bars`: the batch's bronze rows, and for day bars their neighbours from silver. -#}
+    {% set dataset = this.identifier %}
+    {% do run_query(
+        "create or replace temp table bars as select *, false as is_context from ("
+        ~ bronze_bars(dataset, pending_values('file', batch)) ~ ")"
+    ) %}
+    {% if dataset.endswith('daily') and known %}
+        {% do add_neighbours(instrument(dataset), pending_values('date', batch)) %}
+    {% endif %}
+    {% if dataset == 'options_daily' %}{% do stage_underlyings() %}{% endif %}
+{% endmacro %}
+
+{% macro dates(values) %}
+    {#- Literal dates: with them DuckLake prunes files. -#}
+    {{- return("(date '" ~ values | join("', date '") ~ "')") -}}
+{% endmacro %}
+
+{% macro delete_replaced(batch) %}
+    {#- The silver rows that this batch rebuilds: its days, and later rows staged with it. -#}
+    {%- set days = pending_values('date', batch) -%}
+    {%- if days %}
+    delete from {{ this }} where date in {{ dates(days) }};
+    {%- set later = run_query(
+        "select min(date)::varchar, max(date)::varchar from bars where not is_context"
+        ~ " and date > date '" ~ days[-1] ~ "'"
+    ).rows[0] %}
+    {%- if later[0] %}
+    {%- set key = instrument(this.identifier) %}
+    delete from {{ this }} where date between date '{{ later[0] }}' and date '{{ later[1] }}'
+        and ({{ key }}, date) in (select ({{ key }}, date) from bars where not is_context);
+    {%- endif %}
+    {%- else %}
+    select 1;
+    {%- endif %}
+{% endmacro %}
+
+{% macro record_batch(batch, known=none) %}
+    {#- Enter the batch into the ledger; a start from nothing clears the data set's old entries. -#}
+    {%- if execute %}
+    {%- set days = pending_values('date', batch) %}
+    {%- if not (is_incremental() if known is none else known) %}
+    delete from lake.metadata.days where dataset = '{{ this.identifier }}';
+    {%- elif days %}
+    delete from lake.metadata.days where dataset = '{{ this.identifier }}' and date in {{ dates(days) }};
+    {%- endif %}
+    insert into lake.metadata.days
+    select '{{ this.identifier }}', date, version from pending
+    where batch = {{ batch }} and version is not null;
+    {%- endif %}
+{% endmacro %}
+
+{% macro build_remaining_batches() %}
+    {%- if execute %}
+    {%- set last = run_query("select coalesce(max(batch), 0) from pending").rows[0][0] | int %}
+    {%- for batch in range(1, last + 1) %}
+        {%- do stage(batch, true) %}
+        {%- do run_query(
+            "begin; " ~ delete_replaced(batch)
+            ~ " insert into " ~ this ~ " by name (" ~ model.compiled_code ~ "); "
+            ~ record_batch(batch, true) ~ " commit;"
+        ) %}
+    {%- endfor %}
+    {%- endif %}
+{% endmacro %}

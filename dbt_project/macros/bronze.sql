@@ -1,0 +1,55 @@
+{% macro instrument(dataset) %}
+    {{- return('symbol' if dataset.startswith('stocks') else 'ticker') -}}
+{% endmacro %}
+
+{% macro bronze_glob(dataset) %}
+    {{- return(target.external_root ~ '/bronze/' ~ dataset ~ '/year=*/month=*/*.parquet') -}}
+{% endmacro %}
+
+{% macro bronze_files(dataset) %}
+    {#- Every bronze file of a data set; none on a fresh lake. -#}
+    {%- if not execute -%}{{ return([]) }}{%- endif -%}
+    {%- set found = run_query("select file from glob(" ~ quoted(bronze_glob(dataset)) ~ ") order by file") -%}
+    {{- return(found.columns[0].values() | list) -}}
+{% endmacro %}
+
+{% macro quoted(text) %}
+    {{- return("'" ~ text.replace("'", "''") ~ "'") -}}
+{% endmacro %}
+
+{% macro exact(column) %}
+    {#- Silver's raw type. A file that needs more decimals is an error that names it, never rounded. -#}
+    case
+        when try_cast({{ column }} as decimal(18, 6)) = {{ column }}
+            then try_cast({{ column }} as decimal(18, 6))
+        else error(filename || ': {{ column }} ' || {{ column }} || ' does not fit decimal(18, 6)')
+    end
+{% endmacro %}
+
+{% macro bronze_bars(dataset, files) %}
+    {#- The raw columns of these bronze files in silver's types; without files, no rows. -#}
+    {%- if files %}
+    select
+        {{ instrument(dataset) }},
+        date,
+        ts,
+        {%- for column in ['open', 'high', 'low', 'close', 'volume'] %}
+        {{ exact(column) }} as {{ column }},
+        {%- endfor %}
+        transactions::bigint as transactions
+    from read_parquet(
+        [{% for file in files %}{{ quoted(file) }}{{ ', ' if not loop.last }}{% endfor %}],
+        union_by_name = true, hive_partitioning = false, filename = true
+    )
+    {%- else %}
+    select
+        null::varchar as {{ instrument(dataset) }},
+        null::date as date,
+        null::timestamptz as ts,
+        {%- for column in ['open', 'high', 'low', 'close', 'volume'] %}
+        null::decimal(18, 6) as {{ column }},
+        {%- endfor %}
+        null::bigint as transactions
+    where false
+    {%- endif %}
+{% endmacro %}

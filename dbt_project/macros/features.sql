@@ -1,0 +1,70 @@
+{#- One macro a formula that two models share or that deserves its name (DESIGN: docs/features.md). -#}
+
+{% macro log_decline(close, previous_close) -%}
+    -ln({{ close }}::double / {{ previous_close }}::double)
+{%- endmacro %}
+
+{% macro bar_return(bars=none) -%}
+    {%- set prefix = bars ~ '.' if bars else '' -%}
+    {{ prefix }}close::double / {{ prefix }}open::double - 1
+{%- endmacro %}
+
+{% macro trading_session(date, ts) -%}
+    {#- A date that the exchange calendar does not know keeps the ordinary hours. -#}
+    case
+        when {{ ts }} < coalesce(sessions.open, timezone('America/New_York', {{ date }} + time '09:30'))
+            then 'pre'
+        when {{ ts }} < coalesce(sessions.close, timezone('America/New_York', {{ date }} + time '16:00'))
+            then 'regular'
+        else 'post'
+    end
+{%- endmacro %}
+
+{% macro moneyness(underlying_close) -%}
+    {#- An adjusted root delivers something other than 100 shares, so no ratio says how far it is in the money. -#}
+    case
+        when contracts.is_adjusted then null
+        when contracts.contract_type = 'call'
+            then {{ underlying_close }}::double / nullif(contracts.strike_price, 0)
+        else contracts.strike_price / {{ underlying_close }}::double
+    end
+{%- endmacro %}
+
+{% macro corwin_schultz(bars) -%}
+    {#- Corwin and Schultz (2012), "A Simple Way to Estimate Bid-Ask Spreads from Daily High and Low
+        Prices": beta sums the squared log ranges of two bars, gamma is that of both together. -#}
+    {%- set beta -%}
+    pow(ln({{ bars }}.high / {{ bars }}.low), 2) + pow(ln({{ bars }}.previous_high / {{ bars }}.previous_low), 2)
+    {%- endset -%}
+    {%- set gamma -%}
+    pow(ln(greatest({{ bars }}.high, {{ bars }}.previous_high) / least({{ bars }}.low, {{ bars }}.previous_low)), 2)
+    {%- endset -%}
+    {%- set alpha -%}
+    (sqrt(2 * ({{ beta }})) - sqrt({{ beta }})) / (3 - 2 * sqrt(2)) - sqrt(({{ gamma }}) / (3 - 2 * sqrt(2)))
+    {%- endset -%}
+    case
+        when {{ bars }}.previous_high is not null
+            then greatest(0, 2 * (exp({{ alpha }}) - 1) / (1 + exp({{ alpha }})))
+    end
+{%- endmacro %}
+
+{% macro option_contracts(bars) -%}
+    {#- The contract's facts, read from the right of its ticker: 8 digits of strike times 1000, C or P,
+        YYMMDD; the rest after `O:` is the root. One row a contract. -#}
+    select
+        parsed.* exclude (plain_root),
+        coalesce(option_roots.underlying, parsed.plain_root) as underlying,
+        parsed.root <> parsed.plain_root and exact_root.root is null as is_adjusted
+    from (
+        select
+            ticker,
+            ticker[3:-16] as root,
+            regexp_replace(ticker[3:-16], '[0-9]$', '') as plain_root,
+            strptime('20' || ticker[-15:-10], '%Y%m%d')::date as expiration_date,
+            case ticker[-9:-9] when 'C' then 'call' else 'put' end as contract_type,
+            (ticker[-8:]::bigint * 0.001)::decimal(9, 3) as strike_price
+        from (select distinct ticker from {{ bars }})
+    ) as parsed
+    left join {{ ref('option_roots') }} as option_roots on parsed.plain_root = option_roots.root
+    left join {{ ref('option_roots') }} as exact_root on parsed.root = exact_root.root
+{%- endmacro %}

@@ -1,0 +1,86 @@
+{% macro create_ledger() %}
+    {#- metadata.days: which version of each bronze day silver holds. -#}
+    create schema if not exists lake.metadata;
+    create table if not exists lake.metadata.days (dataset varchar, date date, version varchar);
+    call lake.set_option('parquet_compression', 'zstd');
+{% endmacro %}
+
+{% macro bronze_days(dataset) %}
+    {#- One row a bronze day: its file, rows and version. The version is the source's ETag (from the
+        file's footer) with the file's own size and row count, so that a swapped file counts as changed. -#}
+    {%- if bronze_files(dataset) %}
+    select
+        parse_filename(files.file_name, true)::date as date,
+        files.file_name as file,
+        files.num_rows as rows,
+        md5(concat_ws(' ', decode(provenance.value) ->> 'etag', files.file_size_bytes, files.num_rows)) as version
+    from parquet_file_metadata({{ quoted(bronze_glob(dataset)) }}) as files
+    left join parquet_kv_metadata({{ quoted(bronze_glob(dataset)) }}) as provenance
+        on files.file_name = provenance.file_name and provenance.key = 'quantmini'
+    {%- else %}
+    select null::date as date, null::varchar as file, null::bigint as rows, null::varchar as version
+    where false
+    {%- endif %}
+{% endmacro %}
+
+{% macro find_pending(dataset, known) %}
+    {#- Temp table `pending`: the days whose bronze version differs from the ledger's, new, restated or
+        removed, cut into ascending batches by rows and at gaps, so that no settled day lies inside
+        one. Moneyness reads the underlying's close: a day of options changes with its day of stocks.
+        `known` is false when silver starts from nothing. -#}
+    {% set sql %}
+    create or replace temp table pending as
+    with bronze as (
+        {%- if dataset == 'options_daily' %}
+        select options.* replace (md5(concat_ws(' ', options.version, stocks.version)) as version)
+        from ({{ bronze_days(dataset) }}) as options
+        left join ({{ bronze_days('stocks_daily') }}) as stocks using (date)
+        {%- else %}
+        {{ bronze_days(dataset) }}
+        {%- endif %}
+    ),
+
+    ledger as (
+        select date, version from lake.metadata.days where dataset = '{{ dataset }}' and {{ known }}
+    ),
+
+    days as (
+        select
+            date,
+            bronze.file,
+            bronze.version,
+            coalesce(bronze.rows, 0) as rows,
+            bronze.version is distinct from ledger.version as changed
+        from bronze full join ledger using (date)
+    ),
+
+    islands as (
+        select
+            *,
+            row_number() over (order by date)
+            - row_number() over (partition by changed order by date) as island
+        from days
+    ),
+
+    cut as (
+        select
+            *,
+            (sum(rows) over (partition by island order by date) - rows) // {{ var('batch_rows') }} as slice
+        from islands
+        where changed
+    )
+
+    select date, file, version, dense_rank() over (order by island, slice) - 1 as batch
+    from cut
+    {% endset %}
+    {% do run_query(sql) %}
+{% endmacro %}
+
+{% macro pending_values(column, batch) %}
+    {#- One column of a batch's days as a list. -#}
+    {% set found = run_query(
+        "select " ~ column ~ "::varchar from pending where batch = " ~ batch
+        ~ " and " ~ column ~ " is not null order by date"
+    ) %}
+    {{ return(found.columns[0].values() | list) }}
+{% endmacro %}

@@ -1,0 +1,41 @@
+{% macro published() %}
+    {#- metadata/published.json as a dictionary; empty on a fresh lake. -#}
+    {%- set path = quoted(target.external_root ~ '/metadata/published.json') -%}
+    {%- set found = run_query("select file from glob(" ~ path ~ ")") -%}
+    {%- if not found.rows -%}{{ return({}) }}{%- endif -%}
+    {{- return(fromjson(run_query("select content from read_text(" ~ path ~ ")").rows[0][0])) -}}
+{% endmacro %}
+
+{% macro passed(model, results) %}
+    {#- Whether this invocation built `model` (or left it alone) and ran every one of its tests well. -#}
+    {%- set status = {} -%}
+    {%- for result in results -%}{%- do status.update({result.node.unique_id: result.status | string}) -%}{%- endfor -%}
+    {%- set ns = namespace(passed=status.get(model.unique_id, 'success') == 'success') -%}
+    {%- for node in graph.nodes.values() if node.resource_type == 'test' and model.unique_id in node.depends_on.nodes -%}
+        {%- if status.get(node.unique_id) not in ['pass', 'warn'] -%}{%- set ns.passed = false -%}{%- endif -%}
+    {%- endfor -%}
+    {{- return(ns.passed) -}}
+{% endmacro %}
+
+{% macro publish(results) %}
+    {#- Write, audit, publish: a data set that changed, and whose model and tests all passed, moves to the
+        newest snapshot; the others stay where they are. DuckDB writes a temporary file and renames it. -#}
+    {%- if execute and flags.WHICH in ['build', 'test'] %}
+        {%- set document = published() %}
+        {%- set snapshot = run_query("select max(snapshot_id) from ducklake_snapshots('lake')").rows[0][0] %}
+        {%- for model in graph.nodes.values() if model.resource_type == 'model' and 'silver' == model.schema %}
+            {%- set relation = api.Relation.create(model.database, model.schema, model.name) %}
+            {%- if passed(model, results) and changed_dates(relation) != [] %}
+                {%- do document.update({model.name: {'snapshot': snapshot | int, 'run': invocation_id}}) %}
+            {%- endif %}
+        {%- endfor %}
+        {%- if document %}
+    copy (
+        select
+        {%- for name, entry in document.items() %}
+            {snapshot: {{ entry.snapshot }}, run: '{{ entry.run }}'} as {{ name }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    ) to {{ quoted(target.external_root ~ '/metadata/published.json') }} (format json, use_tmp_file true)
+        {%- endif %}
+    {%- endif %}
+{% endmacro %}

@@ -1,0 +1,49 @@
+with bars as (
+    select * from {{ staged('bars', ref('stg_polygon__options_daily')) }}
+),
+
+underlying_bars as (
+    select * from {{ staged('underlying_bars', ref('stg_polygon__stocks_daily')) }}
+),
+
+contracts as (
+    {{ option_contracts('bars') }}
+),
+
+windowed as (
+    select
+        *,
+        avg(volume) over (
+            partition by ticker order by date rows between 19 preceding and current row
+        ) as mean_volume
+    from bars
+),
+
+features as (
+    select
+        windowed.ticker,
+        windowed.date,
+        windowed.ts,
+        contracts.root,
+        contracts.underlying,
+        contracts.expiration_date,
+        contracts.contract_type,
+        contracts.strike_price,
+        windowed.open,
+        windowed.high,
+        windowed.low,
+        windowed.close,
+        windowed.volume,
+        windowed.transactions,
+        {{ moneyness('underlying_bars.close') }} as moneyness,
+        (contracts.expiration_date - windowed.date)::integer as days_to_expiry,
+        windowed.volume::double / nullif(windowed.mean_volume, 0) as relative_volume
+    from windowed
+    inner join contracts on windowed.ticker = contracts.ticker
+    left join underlying_bars
+        on contracts.underlying = underlying_bars.symbol and windowed.date = underlying_bars.date
+    where not windowed.is_context
+)
+
+select * from features
+order by ticker, date

@@ -1,0 +1,35 @@
+with bars as (
+    select * from {{ staged('bars', ref('stg_polygon__stocks_daily')) }}
+),
+
+windowed as (
+    select
+        *,
+        lag(close) over by_date as previous_close,
+        avg(volume) over (by_date rows between 19 preceding and current row) as mean_volume
+    from bars
+    window by_date as (partition by symbol order by date)
+),
+
+features as (
+    select
+        symbol,
+        date,
+        ts,
+        open,
+        high,
+        low,
+        close,
+        volume,
+        transactions,
+        {{ log_decline('close', 'previous_close') }} as alpha_daily,
+        (high - low)::double as price_range,
+        {{ bar_return() }} as daily_return,
+        case when volume > 0 then (high + low)::double / 2 end as vwap,
+        volume::double / nullif(mean_volume, 0) as relative_volume
+    from windowed
+    where not is_context
+)
+
+select * from features
+order by symbol, date

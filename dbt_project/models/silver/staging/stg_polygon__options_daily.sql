@@ -1,0 +1,1 @@
+{{ bronze_bars('options_daily', bronze_files('options_daily')) }}

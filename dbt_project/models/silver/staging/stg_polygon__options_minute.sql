@@ -1,0 +1,1 @@
+{{ bronze_bars('options_minute', bronze_files('options_minute')) }}

@@ -1,0 +1,1 @@
+{{ bronze_bars('stocks_daily', bronze_files('stocks_daily')) }}

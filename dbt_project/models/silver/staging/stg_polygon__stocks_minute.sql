@@ -1,0 +1,1 @@
+{{ bronze_bars('stocks_minute', bronze_files('stocks_minute')) }}

@@ -1,0 +1,159 @@
+"""The daily chain as one plain function: profile, ingest, dbt, gate, gold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flows.dbt import transform
+from flows.progress import bar, stage
+from gold_export.export import export, is_current
+from gold_export.options import STORES, ExportOptions
+from ingest.loader import ingest
+from ingest.report import IngestReport
+from ingest.s3 import S3Source
+from ingest.source import DirectorySource, Source
+from lake import catalog
+from lake.datasets import Dataset
+from lake.errors import QuantminiError, UsageError
+from lake.layout import Layout
+from lake.lock import writing
+from lake.profile import Limits, limits
+from lake.settings import Settings
+
+T = TypeVar("T")
+Step = Callable[..., Any]
+
+
+def call(name: str, function: Callable[..., T], *arguments: Any) -> T:
+    """A step run directly. Prefect's twin wraps the same function in a task of this name."""
+    with stage(name):
+        return function(*arguments)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one run is asked to do."""
+
+    settings: Settings
+    datasets: list[Dataset]
+    source: str = "s3"
+    start: date | None = None
+    end: date | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """The lake of this run."""
+        return Layout(self.settings.lake.root)
+
+
+def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
+    """Everything missing, from flat files to Qlib; one data set's failure does not stop another.
+
+    Returns:
+        `ingested`, `skipped`, `failed`, `gate`, `published` and `gold` (DESIGN.md section 6).
+    """
+    with writing(request.layout):
+        bounds = step("profile", limits, request.settings.pipeline.mode)
+        report = step("ingest", ingest_stage, request, bounds)
+        gate = step("transform", transform, request.layout, bounds, request.datasets)
+        gold = step("export", export_stage, request, bounds)
+    return {
+        **report.as_dict(),
+        "gate": asdict(gate),
+        "published": catalog.published(request.layout),
+        "gold": gold,
+    }
+
+
+def ingest_only(request: Request) -> dict[str, Any]:
+    """Flat files to bronze, and no further."""
+    with writing(request.layout):
+        return ingest_stage(request, limits(request.settings.pipeline.mode)).as_dict()
+
+
+def transform_only(request: Request) -> dict[str, Any]:
+    """Bronze to published silver."""
+    with writing(request.layout):
+        bounds = limits(request.settings.pipeline.mode)
+        gate = transform(request.layout, bounds, request.datasets)
+    return {"gate": asdict(gate), "published": catalog.published(request.layout)}
+
+
+def export_only(request: Request) -> dict[str, Any]:
+    """Published silver to gold."""
+    with writing(request.layout):
+        return {"gold": export_stage(request, limits(request.settings.pipeline.mode))}
+
+
+def ingest_stage(request: Request, bounds: Limits) -> IngestReport:
+    """Flat files to bronze."""
+    processing = request.settings.processing
+    with bar("ingest") as advance:
+        return ingest(
+            request.layout,
+            open_source(request),
+            request.datasets,
+            request.start,
+            request.end,
+            workers=bounds.max_workers,
+            max_bad_share=processing.max_bad_share,
+            keep_landing=processing.keep_landing,
+            mode=bounds.mode,
+            on_progress=advance,
+        )
+
+
+def open_source(request: Request) -> Source:
+    """The bucket, or the folder that the request names.
+
+    Raises:
+        UsageError: the bucket is asked for without keys, or the folder does not exist.
+    """
+    if request.source != "s3":
+        return DirectorySource(Path(request.source).expanduser())
+    settings = request.settings
+    if settings.s3_access_key_id is None or settings.s3_secret_access_key is None:
+        raise UsageError(
+            "no S3 keys: set POLYGON_S3_ACCESS_KEY_ID and POLYGON_S3_SECRET_ACCESS_KEY, "
+            "or name a folder with --source DIR"
+        )
+    return S3Source(
+        settings.source.s3_endpoint,
+        settings.source.bucket,
+        settings.s3_access_key_id.get_secret_value(),
+        settings.s3_secret_access_key.get_secret_value(),
+    )
+
+
+def export_stage(request: Request, bounds: Limits) -> list[dict[str, Any]]:
+    """Published silver to Qlib, store by store; a store that fails keeps its old content."""
+    layout = request.layout
+    published = catalog.published(layout)
+    wanted = {dataset.name for dataset in request.datasets}
+    todo = {}
+    for store, names in STORES.items():
+        snapshots = {name: published[name] for name in names if name in published}
+        if snapshots and wanted & set(names):
+            todo[store] = (snapshots, export_options(request.settings, store))
+    if not any(not is_current(layout, store, *made_from) for store, made_from in todo.items()):
+        return [{"store": store, "skipped": True} for store in todo]
+    outcome: list[dict[str, Any]] = []
+    with catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers) as connection:
+        for store, made_from in todo.items():
+            try:
+                outcome.append(asdict(export(connection, layout, store, *made_from)))
+            except QuantminiError as error:
+                outcome.append({"store": store, "error": str(error)})
+    return outcome
+
+
+def export_options(settings: Settings, store: str) -> ExportOptions:
+    """The part of the configuration that decides a store's content."""
+    if store == "stocks_daily":
+        return ExportOptions()
+    universe = getattr(settings.gold, store)
+    return ExportOptions(symbols=tuple(universe.symbols), top=universe.top)

@@ -1,0 +1,204 @@
+"""The command line. It reads settings, calls one stage or the chain, and shows what came of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lake.datasets import pick
+from lake.errors import QuantminiError
+from lake.layout import Layout
+from lake.settings import CONFIG, load
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Flat files to validated Parquet, SQL features and Qlib binaries.",
+)
+
+Datasets = Annotated[list[str] | None, typer.Argument(help="Data sets; all four by default.")]
+Start = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First trading day.")]
+End = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last trading day.")]
+From = Annotated[str, typer.Option(help="`s3`, or a folder with the bucket's layout.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Prefect = Annotated[bool, typer.Option("--prefect", help="Run as a Prefect flow.")]
+
+
+def request(
+    names: list[str] | None, source: str, start: datetime | None, end: datetime | None
+) -> Any:
+    """What the user asked for, with the settings of this moment."""
+    from flows.chain import Request
+
+    days = [moment.date() if moment else None for moment in (start, end)]
+    return Request(load(), pick(names), source, *days)
+
+
+@app.command()
+def run(
+    datasets: Datasets = None,
+    start: Start = None,
+    end: End = None,
+    source: From = "s3",
+    prefect: Prefect = False,
+    as_json: Json = False,
+) -> None:
+    """The daily flow: everything missing, from flat files to Qlib."""
+    from flows import summary
+
+    finish(chain(request(datasets, source, start, end), prefect), summary.of_run, as_json)
+
+
+@app.command()
+def backfill(
+    start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First trading day.")],
+    end: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last trading day.")],
+    datasets: Datasets = None,
+    source: From = "s3",
+    prefect: Prefect = False,
+    as_json: Json = False,
+) -> None:
+    """The daily flow for a range of past days."""
+    run(datasets, start, end, source, prefect, as_json)
+
+
+@app.command()
+def ingest(
+    datasets: Datasets = None,
+    start: Start = None,
+    end: End = None,
+    source: From = "s3",
+    as_json: Json = False,
+) -> None:
+    """Flat files to bronze."""
+    from flows import summary
+    from flows.chain import ingest_only
+
+    finish(ingest_only(request(datasets, source, start, end)), summary.of_ingest, as_json)
+
+
+@app.command()
+def transform(datasets: Datasets = None, as_json: Json = False) -> None:
+    """Bronze to silver, tested and published: dbt build."""
+    from flows import summary
+    from flows.chain import transform_only
+
+    finish(transform_only(request(datasets, "s3", None, None)), summary.of_gate, as_json)
+
+
+@app.command()
+def export(datasets: Datasets = None, as_json: Json = False) -> None:
+    """Published silver to Qlib."""
+    from flows import summary
+    from flows.chain import export_only
+
+    finish(export_only(request(datasets, "s3", None, None)), summary.of_gold, as_json)
+
+
+@app.command()
+def demo(prefect: Prefect = False, as_json: Json = False) -> None:
+    """The whole main job on a generated sample market; no credentials, no network."""
+    from flows.demo import prepare, words
+
+    asked = prepare(load())
+    finish(chain(asked, prefect), lambda document: words(document, asked.layout), as_json)
+
+
+@app.command()
+def profile(as_json: Json = False) -> None:
+    """Detect the hardware and write config/system_profile.yaml."""
+    from lake import profile as system
+
+    settings = load()
+    document = system.detect(settings.pipeline.mode, settings.lake.root)
+    path = CONFIG / "system_profile.yaml"
+    system.save(document, path)
+    show(document, lambda found: f"{system.text(found)}written to {path}", as_json)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="SQL over silver.<dataset>.")],
+    form: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
+    out: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
+) -> None:
+    """Ask the published lake."""
+    from lake.catalog import connect
+    from lake.profile import limits
+    from lake.query import answer
+
+    settings = load()
+    bounds = limits(settings.pipeline.mode)
+    with connect(Layout(settings.lake.root), bounds.duckdb_memory, bounds.max_workers) as lake:
+        answer(lake, sql, form, out)
+
+
+def chain(asked: Any, prefect: bool) -> dict[str, Any]:
+    """Run the chain, as a Prefect flow where a server is configured or the user wants it."""
+    from flows.chain import run_chain
+
+    if not (prefect or server_is_configured()):
+        return run_chain(asked)
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    # The ephemeral server needs some 20 CPU-seconds, more than Prefect waits on a busy machine.
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
+    os.environ["QUANTMINI_LAKE"] = str(asked.layout.root)
+    from flows.daily import daily
+
+    names = [dataset.name for dataset in asked.datasets]
+    return daily(names, asked.start, asked.end, asked.source)
+
+
+def server_is_configured() -> bool:
+    """Whether Prefect has a server: PREFECT_API_URL, set or in the active profile.
+
+    Read without importing Prefect, which takes seconds.
+    """
+    if os.environ.get("PREFECT_API_URL"):
+        return True
+    home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
+    profiles = Path(os.environ.get("PREFECT_PROFILES_PATH", home / "profiles.toml"))
+    if not profiles.is_file():
+        return False
+    document = tomllib.loads(profiles.read_text(encoding="utf-8"))
+    name = os.environ.get("PREFECT_PROFILE", document.get("active", ""))
+    return bool(document.get("profiles", {}).get(name, {}).get("PREFECT_API_URL"))
+
+
+def show(document: Any, words: Any, as_json: bool) -> None:
+    """Print a document for a machine, or in words for a person."""
+    typer.echo(json.dumps(document, default=str) if as_json else words(document))
+
+
+def finish(document: dict[str, Any], words: Any, as_json: bool) -> None:
+    """Show the outcome; exit 1 when any part of it failed."""
+    from flows.summary import has_failed
+
+    show(document, words, as_json)
+    if has_failed(document):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point: known errors print one line on stderr and exit 1; usage errors exit 2."""
+    from lake.errors import UsageError
+
+    logging.basicConfig(
+        level=os.environ.get("QUANTMINI_LOG_LEVEL", "WARNING"),
+        format="%(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        app()
+    except QuantminiError as error:
+        typer.echo(f"quantmini: {error}", err=True)
+        sys.exit(2 if isinstance(error, UsageError) else 1)

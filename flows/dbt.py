@@ -1,0 +1,150 @@
+"""Running dbt: a process of its own, so that its memory and its hold on the catalog end with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lake.datasets import DATASETS, Dataset
+from lake.files import read_json, write_json
+from lake.layout import Layout
+from lake.profile import Limits
+from lake.settings import PROJECT
+
+log = logging.getLogger(__name__)
+
+DBT_PROJECT = PROJECT / "dbt_project"
+# DuckDB needs about a KiB a row for a batch's windows, spilling aside.
+BYTES_PER_BATCH_ROW = 1024
+
+
+@dataclass
+class Gate:
+    """The verdict on each data set: `passed`, `failed` or `unchanged`, and what failed."""
+
+    verdicts: dict[str, str]
+    failures: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no data set failed."""
+        return "failed" not in self.verdicts.values()
+
+
+def transform(layout: Layout, limits: Limits, datasets: list[Dataset]) -> Gate:
+    """Bring silver up to bronze with `dbt build`, unless nothing changed since it last passed."""
+    fingerprints = {dataset.name: fingerprint(layout, dataset) for dataset in datasets}
+    done = read_json(layout.transformed) if layout.catalog.exists() else {}
+    changed = [d for d in datasets if done.get(d.name) != fingerprints[d.name]]
+    gate = Gate({dataset.name: "unchanged" for dataset in datasets})
+    if not changed:
+        return gate
+    results = build(layout, limits, changed)
+    for dataset in changed:
+        gate.verdicts[dataset.name] = "passed" if dataset.name in results["models"] else "failed"
+    gate.failures = results["failures"]
+    for failure in gate.failures:
+        gate.verdicts[failure["dataset"]] = "failed"
+    passed = {d.name: fingerprints[d.name] for d in changed if gate.verdicts[d.name] == "passed"}
+    write_json(layout.transformed, done | passed)
+    return gate
+
+
+def fingerprint(layout: Layout, dataset: Dataset) -> str:
+    """What decides a data set's silver: its bronze files and the dbt project, by stat alone.
+
+    Moneyness reads the underlyings' day bars, so options_daily depends on those files too.
+    """
+    folders = [layout.bronze_folder(dataset)]
+    if dataset.name == "options_daily":
+        folders.append(layout.bronze_folder(DATASETS["stocks_daily"]))
+    files = [path for folder in folders for path in sorted(folder.rglob("*.parquet"))]
+    for part in ("models", "macros", "seeds", "tests"):
+        files += [path for path in sorted((DBT_PROJECT / part).rglob("*")) if path.is_file()]
+    digest = hashlib.sha256()
+    for path in files:
+        stat = path.stat()
+        digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+    return digest.hexdigest()
+
+
+def arguments(datasets: list[Dataset]) -> list[str]:
+    """The dbt command that builds these data sets with all that they need."""
+    if len(datasets) == len(DATASETS):
+        return ["build", "--select", "silver"]
+    return ["build", "--select", *(f"+{dataset.name}" for dataset in datasets)]
+
+
+def environment(layout: Layout, limits: Limits) -> dict[str, str]:
+    """The variables that profiles.yml and dbt_project.yml read."""
+    memory = limits.duckdb_memory
+    rows = int(memory.removesuffix("MiB")) * 2**20 // BYTES_PER_BATCH_ROW
+    return {
+        "QUANTMINI_LAKE": str(layout.root),
+        "QUANTMINI_MEMORY_LIMIT": memory,
+        "QUANTMINI_THREADS": str(limits.max_workers),
+        "QUANTMINI_BATCH_ROWS": str(max(1, rows)),
+        "DBT_TARGET_PATH": str(layout.dbt_target),
+        "DBT_LOG_PATH": str(layout.log("pipeline")),
+        "DBT_PROJECT_DIR": str(DBT_PROJECT),
+        "DBT_PROFILES_DIR": str(DBT_PROJECT),
+    }
+
+
+def build(layout: Layout, limits: Limits, datasets: list[Dataset]) -> dict[str, Any]:
+    """Run dbt; give the models that were built and the nodes that failed.
+
+    Returns:
+        `models`: names of the feature models that succeeded; `failures`: one document a failed
+        node with `dataset`, `node` and `message`. A run that dies before it has results is a
+        failure of every data set.
+    """
+    run_results = layout.dbt_target / "run_results.json"
+    run_results.unlink(missing_ok=True)
+    command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", *arguments(datasets)]
+    log.info("running %s", " ".join(command[1:]))
+    process = subprocess.run(
+        command,
+        env=os.environ | environment(layout, limits),
+        cwd=DBT_PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    for line in process.stdout.splitlines():
+        log.debug("%s", line)
+    if not run_results.exists():
+        message = (process.stdout + process.stderr).strip()[-2000:]
+        failures = [{"dataset": d.name, "node": "dbt", "message": message} for d in datasets]
+        return {"models": [], "failures": failures}
+    return read_results(
+        json.loads(run_results.read_text(encoding="utf-8")),
+        json.loads((layout.dbt_target / "manifest.json").read_text(encoding="utf-8")),
+        datasets,
+    )
+
+
+def read_results(
+    results: dict[str, Any], manifest: dict[str, Any], datasets: list[Dataset]
+) -> dict[str, Any]:
+    """Sort dbt's results by data set. A failed node above all models fails every data set."""
+    models, failures = [], []
+    for result in results["results"]:
+        unique_id = result["unique_id"]
+        node = manifest["nodes"].get(unique_id) or manifest["unit_tests"].get(unique_id) or {}
+        owner = (node.get("attached_node") or node.get("model") or unique_id).rpartition(".")[2]
+        if result["status"] == "success" and owner in DATASETS:
+            models.append(owner)
+        if result["status"] in ("error", "fail", "runtime error"):
+            touched = [d.name for d in datasets if owner.endswith(d.name)]
+            for name in touched or [d.name for d in datasets]:
+                message = " ".join((result.get("message") or "").split())
+                failures.append({"dataset": name, "node": unique_id, "message": message})
+    return {"models": models, "failures": failures}

@@ -1,0 +1,77 @@
+"""What a command did, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def has_failed(document: dict[str, Any]) -> bool:
+    """Whether any day, data set or store of the outcome failed."""
+    gate = document.get("gate", {}).get("verdicts", {})
+    stores = document.get("gold", [])
+    return bool(
+        document.get("failed")
+        or "failed" in gate.values()
+        or any("error" in store for store in stores)
+    )
+
+
+def of_ingest(document: dict[str, Any]) -> str:
+    """Days, rows and quarantined rows by data set, then every failure."""
+    lines = []
+    names = {
+        entry["dataset"] for part in ("ingested", "skipped", "failed") for entry in document[part]
+    }
+    for name in sorted(names):
+        days = [entry for entry in document["ingested"] if entry["dataset"] == name]
+        rows, bad = (sum(day[key] for day in days) for key in ("rows", "quarantined"))
+        line = f"{name}: {len(days)} days, {rows:,} rows ingested"
+        line += f", {bad:,} rows quarantined" if bad else ""
+        for reason in ("up_to_date", "not_published", "not_entitled"):
+            count = sum(
+                entry["dataset"] == name and entry["reason"] == reason
+                for entry in document["skipped"]
+            )
+            line += f", {count} {reason.replace('_', ' ')}" if count else ""
+        lines.append(line)
+    lines += [f"FAILED {e['dataset']} {e['date']}: {e['error']}" for e in document["failed"]]
+    return "\n".join(lines) or "ingest: nothing to do"
+
+
+def of_gate(document: dict[str, Any]) -> str:
+    """The verdict on each data set, then what failed."""
+    gate = document["gate"]
+    verdicts = ", ".join(f"{name} {verdict}" for name, verdict in gate["verdicts"].items())
+    failures = [f"FAILED {f['node']}: {f['message']}" for f in gate["failures"]]
+    if failures:
+        failures.append("the failed data sets stay at their last published snapshot")
+    return "\n".join([f"gate: {verdicts}", *failures])
+
+
+def of_gold(document: dict[str, Any]) -> str:
+    """Instruments and files of each store."""
+    lines = []
+    for store in document["gold"]:
+        if "error" in store:
+            lines.append(f"FAILED {store['store']}: {store['error']}")
+        elif store["skipped"]:
+            lines.append(f"gold {store['store']}: up to date")
+        else:
+            lines.append(
+                f"gold {store['store']}: {store['instruments']:,} instruments, "
+                f"{store['files']:,} files, {store['bytes'] / 1e6:.1f} MB, {store['seconds']:.1f} s"
+            )
+    return "\n".join(lines) or "gold: nothing is published yet"
+
+
+def of_run(document: dict[str, Any]) -> str:
+    """The whole chain, or one line when there was nothing to do."""
+    idle = (
+        not document["ingested"]
+        and not has_failed(document)
+        and set(document["gate"]["verdicts"].values()) <= {"unchanged"}
+        and all(store.get("skipped") for store in document["gold"])
+    )
+    if idle:
+        return "nothing to do: every day is ingested, published and exported"
+    return "\n".join(part(document) for part in (of_ingest, of_gate, of_gold))

@@ -1,0 +1,29 @@
+# `just` alone: everything that CI runs.
+default: test lint
+
+# All tests, slow ones included, as the README says.
+test:
+    uv run pytest
+
+# Tests that take less than a second or two each.
+fast:
+    uv run pytest -m "not slow"
+
+# What a reviewer should not have to look for.
+lint:
+    uv run ruff check
+    uv run ruff format --check
+    uv run mypy
+    uv run lint-imports
+    cd dbt_project && uv run sqlfluff lint models
+    uv lock --check
+
+# Mend what can be mended by machine.
+format:
+    uv run ruff check --fix
+    uv run ruff format
+    cd dbt_project && uv run sqlfluff fix models
+
+# The whole main job on a generated market.
+demo:
+    uv run quantmini demo

@@ -1,0 +1,73 @@
+"""Opening the catalog: DuckDB with the lake attached, and the published snapshots as views."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+
+import duckdb
+import duckdb_extensions
+
+from lake.datasets import DATASETS
+from lake.errors import NotBuilt
+from lake.files import read_json
+from lake.layout import Layout
+
+EXTENSIONS = ("ducklake", "sqlite_scanner")
+
+
+def install_extensions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Install the extensions from their wheels, so that LOAD needs no network.
+
+    DuckDB skips an extension that is installed already. Processes that start at once on a fresh
+    machine would collide on the same file, hence the lock.
+    """
+    folder = Path("~/.duckdb").expanduser()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "quantmini.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name in EXTENSIONS:
+            duckdb_extensions.import_extension(name, con=connection)
+
+
+def attach_sql(layout: Layout, *, read_only: bool) -> str:
+    """The ATTACH of the lake. The data path is given each time, so a moved lake still opens."""
+    catalog, root = (str(path).replace("'", "''") for path in (layout.catalog, layout.root))
+    options = [f"DATA_PATH '{root}/'", "OVERRIDE_DATA_PATH true"]
+    options += ["READ_ONLY"] if read_only else ["DATA_INLINING_ROW_LIMIT 0"]
+    return f"ATTACH 'ducklake:sqlite:{catalog}' AS lake ({', '.join(options)})"
+
+
+def published(layout: Layout) -> dict[str, int]:
+    """The published snapshot of each data set that has one."""
+    document = read_json(layout.published)
+    return {name: document[name]["snapshot"] for name in DATASETS if name in document}
+
+
+def connect(layout: Layout, memory_limit: str, threads: int) -> duckdb.DuckDBPyConnection:
+    """A connection whose `silver.<dataset>` are the published snapshots, read-only.
+
+    Raises:
+        NotBuilt: the lake holds nothing published yet.
+    """
+    snapshots = published(layout)
+    if not snapshots:
+        raise NotBuilt(f"nothing is published in {layout.root}; run `quantmini run` first")
+    layout.temp.mkdir(parents=True, exist_ok=True)
+    connection = duckdb.connect(
+        config={
+            "memory_limit": memory_limit,
+            "threads": threads,
+            "temp_directory": str(layout.temp),
+        }
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    install_extensions(connection)
+    connection.execute(attach_sql(layout, read_only=True))
+    connection.execute("CREATE SCHEMA silver")
+    for name, snapshot in snapshots.items():
+        connection.execute(
+            f"CREATE VIEW silver.{name} AS "
+            f"SELECT * FROM lake.silver.{name} AT (VERSION => {int(snapshot)})"
+        )
+    return connection

@@ -1,0 +1,37 @@
+"""dbt-duckdb plugin: what a literal `dbt build` needs beside SQL.
+
+It makes the lake's folders, installs DuckDB's extensions from their wheels before the lake is
+attached, and serves the exchange calendar as a source, so that it is never a stale copy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.adapters.duckdb.utils import SourceConfig
+
+from lake.calendar import sessions
+from lake.catalog import install_extensions
+from lake.layout import Layout
+
+
+class Plugin(BasePlugin):
+    """Named `dbt_plugin` in profiles.yml and in the sources that it loads."""
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Runs before dbt-duckdb attaches the lake."""
+        layout = Layout(Path(self.creds.external_root))  # type: ignore[union-attr]
+        layout.catalog.parent.mkdir(parents=True, exist_ok=True)
+        layout.temp.mkdir(parents=True, exist_ok=True)
+        install_extensions(conn)
+
+    def load(self, source_config: SourceConfig) -> pa.Table:  # noqa: ARG002
+        """The exchange's sessions: `date`, `open`, `close` (UTC)."""
+        return sessions()
+
+    def default_materialization(self) -> str:
+        """A view over the loaded table."""
+        return "view"

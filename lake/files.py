@@ -1,0 +1,43 @@
+"""Writing files so that a crash leaves the old one or the new one."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success sync it and rename it over `path`.
+
+    On an exception the temporary file is removed and `path` stays as it was. The temporary name
+    starts with a dot and does not end in the target's suffix, so no glob over data files sees it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
+    try:
+        yield temporary
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON document atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(document, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON document; an absent file is an empty one."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -1,0 +1,88 @@
+"""Every path inside a lake is made here, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from lake.datasets import Dataset
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of one lake (DESIGN.md section 1)."""
+
+    root: Path
+
+    def landing(self, dataset: Dataset, day: date) -> Path:
+        """The vendor's file as it came."""
+        return self.root / f"landing/polygon-s3/{dataset.name}/{day:%Y/%m/%Y-%m-%d}.csv.gz"
+
+    def bronze_folder(self, dataset: Dataset) -> Path:
+        """The folder that holds a data set's validated files."""
+        return self.root / "bronze" / dataset.name
+
+    def bronze(self, dataset: Dataset, day: date) -> Path:
+        """The validated Parquet file of one trading day."""
+        return self.bronze_folder(dataset) / f"year={day:%Y}/month={day:%m}/{day}.parquet"
+
+    def bronze_files(self, dataset: Dataset) -> dict[date, Path]:
+        """Every trading day in bronze, in order. A file whose name is not a date is not ours."""
+        files = {}
+        for path in sorted(self.bronze_folder(dataset).glob("year=*/month=*/*.parquet")):
+            try:
+                files[date.fromisoformat(path.stem)] = path
+            except ValueError:
+                continue
+        return files
+
+    def quarantine(self, dataset: Dataset, day: date) -> Path:
+        """The rejected rows of one trading day."""
+        return self.root / f"quarantine/{dataset.name}/{day}.parquet"
+
+    def watermarks(self, asset: str) -> Path:
+        """How far the data sets of `stocks` or `options` are; rebuilt from bronze at any time."""
+        return self.root / f"metadata/{asset}/watermarks.json"
+
+    def gold(self, store: str) -> Path:
+        """A Qlib store: `stocks_daily`, `stocks_minute` or `options`."""
+        return self.root / "gold/qlib" / store
+
+    def gold_versions(self, store: str) -> Path:
+        """The versions of a Qlib store, a folder each; `gold(store)` links to the current one."""
+        return self.root / "gold/qlib/.versions" / store
+
+    @property
+    def catalog(self) -> Path:
+        """The DuckLake catalog."""
+        return self.root / "metadata/catalog.sqlite"
+
+    @property
+    def published(self) -> Path:
+        """The published snapshot of each data set, written by dbt when its gate passes."""
+        return self.root / "metadata/published.json"
+
+    @property
+    def transformed(self) -> Path:
+        """What bronze looked like when each data set was last published."""
+        return self.root / "metadata/transformed.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one run that writes."""
+        return self.root / "metadata/writer.lock"
+
+    @property
+    def dbt_target(self) -> Path:
+        """dbt's compiled files and results of the flow's own runs."""
+        return self.root / "temp/dbt"
+
+    @property
+    def temp(self) -> Path:
+        """Spill files and downloads under way; safe to delete while nothing runs."""
+        return self.root / "temp"
+
+    def log(self, kind: str) -> Path:
+        """A log folder: `pipeline`, `errors` or `performance`."""
+        return self.root / "logs" / kind

@@ -1,0 +1,147 @@
+"""Settings: environment over credentials.yaml over pipeline_config.yaml over defaults.
+
+Read once at the edge (the command line, a flow); stages take plain arguments.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from lake.errors import UsageError
+
+PROJECT = Path(__file__).resolve().parents[1]
+CONFIG = PROJECT / "config"
+
+
+class Section(BaseModel):
+    """A block of the configuration file. A key it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _beside_project(root: Path) -> Path:
+    """A relative root in the file starts at the project, wherever the command is called."""
+    return (PROJECT / root.expanduser()).resolve()
+
+
+class Lake(Section):
+    """Where the data lives."""
+
+    root: Annotated[Path, AfterValidator(_beside_project)] = PROJECT / "quantmini-lake"
+
+
+def _root_from_env(value: Any) -> Any:
+    """QUANTMINI_LAKE holds the root itself; there, a relative one starts at the current folder."""
+    return {"root": Path.cwd() / Path(value).expanduser()} if isinstance(value, str) else value
+
+
+class Pipeline(Section):
+    """How hard the machine is used."""
+
+    mode: Literal["adaptive", "streaming", "batch", "parallel"] = "adaptive"
+
+
+class Source(Section):
+    """Where the flat files come from."""
+
+    s3_endpoint: str = "https://files.polygon.io"
+    bucket: str = "flatfiles"
+    api_base: str = "https://api.polygon.io"
+
+
+class Processing(Section):
+    """How files are checked and kept."""
+
+    max_bad_share: float = Field(default=0.5, ge=0, le=1)
+    keep_landing: bool = True
+
+
+class Universe(Section):
+    """Which instruments a Qlib store holds: a list, or the largest by dollar volume."""
+
+    symbols: list[str] = []
+    top: int | None = Field(default=None, ge=1)
+
+
+class Gold(Section):
+    """What is exported to Qlib. Day bars of stocks are always exported whole."""
+
+    stocks_minute: Universe = Universe()
+    options: Universe = Universe()
+
+
+class Settings(BaseSettings):
+    """Every setting of the project (DESIGN.md section 6). Secrets never print."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="QUANTMINI_", env_nested_delimiter="__", extra="forbid", populate_by_name=True
+    )
+
+    lake: Annotated[Lake, NoDecode, BeforeValidator(_root_from_env)] = Lake()
+    pipeline: Pipeline = Pipeline()
+    source: Source = Source()
+    processing: Processing = Processing()
+    gold: Gold = Gold()
+    s3_access_key_id: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("POLYGON_S3_ACCESS_KEY_ID", "s3_access_key_id")
+    )
+    s3_secret_access_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("POLYGON_S3_SECRET_ACCESS_KEY", "s3_secret_access_key"),
+    )
+    api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("POLYGON_API_KEY", "api_key")
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources, strongest first."""
+        return (
+            init_settings,
+            env_settings,
+            YamlConfigSettingsSource(settings_cls, CONFIG / "credentials.yaml"),
+            YamlConfigSettingsSource(settings_cls, CONFIG / "pipeline_config.yaml"),
+        )
+
+
+def load() -> Settings:
+    """Read the settings.
+
+    Raises:
+        UsageError: a value does not fit, or a key is unknown; the message names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        # A value may be a secret, so only the place and the complaint are shown.
+        complaints = [
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors(include_input=False)
+        ]
+    raise UsageError("settings: " + "; ".join(complaints))

@@ -1,0 +1,64 @@
+"""Shared by all tests: one small market that went through the whole chain, and the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.sample_market import write_sample_market
+from lake.layout import Layout
+from lake.settings import PROJECT
+
+SHARED = PROJECT.parent / "shared"
+
+
+def quantmini(lake: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user does, on a lake of its own, and return what it printed."""
+    clean = {name: value for name, value in os.environ.items() if "PREFECT" not in name}
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("quantmini")), *arguments],
+        env=clean | {"QUANTMINI_LAKE": str(lake)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A lake after `quantmini run`: its paths, its source folder, and the JSON that run printed."""
+
+    layout: Layout
+    source: Path
+    document: dict[str, Any]
+
+
+def run(lake: Path, source: Path) -> Ran:
+    """Run the whole chain on a folder of flat files; it has to succeed."""
+    process = quantmini(lake, "run", "--source", str(source), "--json")
+    assert process.returncode == 0, process.stdout + process.stderr
+    return Ran(Layout(lake), source, json.loads(process.stdout))
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A market of 25 sessions, so that windows of 20 rows are full, through the whole chain."""
+    source = tmp_path_factory.mktemp("market")
+    write_sample_market(source, sessions=25, symbols=4, strikes=3)
+    return run(tmp_path_factory.mktemp("lake"), source)
+
+
+@pytest.fixture(scope="session")
+def real_sample() -> Path:
+    """Real market data in flat-file layout, where this checkout has it beside it."""
+    folder = SHARED / "data/real-sample"
+    if not folder.is_dir():
+        pytest.skip("no real sample beside this checkout")
+    return folder

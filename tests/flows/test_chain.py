@@ -1,0 +1,144 @@
+"""The whole chain as a user runs it: flat files in, Qlib out."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import time
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from lake.catalog import connect
+from lake.datasets import DATASETS
+from lake.layout import Layout
+from tests.conftest import Ran, quantmini, run
+
+DAY = "us_stocks_sip/day_aggs_v1"
+HEADER = "ticker,volume,open,close,high,low,window_start,transactions\n"
+
+
+def csv_rows(source: Path) -> dict[tuple[str, str], int]:
+    """Data rows of every flat file: (data set, date) → rows."""
+    return {
+        (dataset.name, path.name[:10]): gzip.decompress(path.read_bytes()).count(b"\n") - 1
+        for dataset in DATASETS.values()
+        for path in (source / dataset.prefix).rglob("*.csv.gz")
+    }
+
+
+def bronze_rows(layout: Layout) -> dict[tuple[str, str], int]:
+    return {
+        (name, str(day)): duckdb.sql(f"SELECT count(*) FROM '{path}'").fetchall()[0][0]
+        for name, dataset in DATASETS.items()
+        for day, path in layout.bronze_files(dataset).items()
+    }
+
+
+def silver_rows(layout: Layout) -> dict[tuple[str, str], int]:
+    with connect(layout, "1GB", 2) as lake:
+        return {
+            (name, str(day)): rows
+            for name in DATASETS
+            for day, rows in lake.sql(
+                f"SELECT date, count(*) FROM silver.{name} GROUP BY date"
+            ).fetchall()
+        }
+
+
+def test_every_row_reaches_silver(ran: Ran) -> None:
+    expected = csv_rows(ran.source)
+    assert len(expected) == 100
+    assert bronze_rows(ran.layout) == expected
+    assert silver_rows(ran.layout) == expected
+    ingested = {(day["dataset"], day["date"]): day["rows"] for day in ran.document["ingested"]}
+    assert ingested == expected
+    assert set(ran.document["gate"]["verdicts"].values()) == {"passed"}
+    assert set(ran.document["published"]) == set(DATASETS)
+    assert {store["store"] for store in ran.document["gold"]} == {
+        "stocks_daily",
+        "stocks_minute",
+        "options",
+    }
+
+
+def test_a_second_run_has_nothing_to_do_and_starts_no_dbt(ran: Ran) -> None:
+    results = (ran.layout.dbt_target / "run_results.json").stat().st_mtime_ns
+    process = quantmini(ran.layout.root, "run", "--source", str(ran.source))
+    assert process.returncode == 0
+    assert process.stdout.startswith("nothing to do")
+    assert (ran.layout.dbt_target / "run_results.json").stat().st_mtime_ns == results
+
+
+def test_bad_files_and_rows_stop_nobody_else(ran: Ran, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(ran.source / DAY, source / DAY)
+    paths = sorted((source / DAY).rglob("*.csv.gz"))
+    truncated, plain, columnless, crossed, *good = paths
+    truncated.write_bytes(truncated.read_bytes()[:-20])
+    plain.write_text("this is not gzip")
+    columnless.write_bytes(gzip.compress(HEADER.replace("close,", "").encode()))
+    lines = gzip.decompress(crossed.read_bytes()).decode().splitlines()
+    lines[2] = "BAD,10,5.00,5.00,4.00,6.00," + lines[1].split(",")[6] + ",1"
+    crossed.write_bytes(gzip.compress("\n".join(lines).encode()))
+
+    lake = tmp_path / "lake"
+    process = quantmini(lake, "run", "stocks_daily", "--source", str(source), "--json")
+    document = json.loads(process.stdout)
+    assert process.returncode == 1
+    failed = {entry["date"]: entry["error"] for entry in document["failed"]}
+    assert set(failed) == {path.name[:10] for path in (truncated, plain, columnless)}
+    for path in (truncated, plain, columnless):
+        assert path.name in failed[path.name[:10]]
+    assert "close" in failed[columnless.name[:10]]
+    assert len(document["ingested"]) == len(good) + 1
+    assert document["gate"]["verdicts"] == {"stocks_daily": "passed"}
+
+    layout = Layout(lake)
+    quarantine = layout.quarantine(DATASETS["stocks_daily"], date.fromisoformat(crossed.name[:10]))
+    rows = duckdb.sql(f"SELECT ticker, line_number, reason FROM '{quarantine}'").fetchall()
+    assert [(ticker, line) for ticker, line, _ in rows] == [("BAD", 3)]
+    assert "high" in rows[0][2]
+    assert (
+        sum(silver_rows_of_day(layout))
+        == sum(
+            len(gzip.decompress(path.read_bytes()).splitlines()) - 1 for path in [*good, crossed]
+        )
+        - 1
+    )
+
+
+def silver_rows_of_day(layout: Layout) -> list[int]:
+    with connect(layout, "1GB", 2) as lake:
+        counts = lake.sql("SELECT count(*) FROM silver.stocks_daily GROUP BY date").fetchall()
+    return [rows for (rows,) in counts]
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet", "table"])
+def test_query_formats(ran: Ran, tmp_path: Path, form: str) -> None:
+    out = tmp_path / "answer"
+    sql = "SELECT symbol, close FROM silver.stocks_daily WHERE symbol = 'NA' ORDER BY date LIMIT 2"
+    process = quantmini(ran.layout.root, "query", sql, "--format", form, "--out", str(out))
+    assert process.returncode == 0, process.stderr
+    if form == "csv":
+        assert out.read_text().splitlines()[0] == "symbol,close"
+    elif form == "json":
+        assert [row["symbol"] for row in json.loads(out.read_text())] == ["NA", "NA"]
+    elif form == "parquet":
+        assert duckdb.sql(f"SELECT count(*) FROM read_parquet('{out}')").fetchall() == [(2,)]
+    else:
+        assert "│ NA" in out.read_text()
+
+
+@pytest.mark.slow
+def test_the_real_sample(real_sample: Path, tmp_path: Path) -> None:
+    done = run(tmp_path, real_sample)
+    expected = csv_rows(real_sample)
+    assert bronze_rows(done.layout) == silver_rows(done.layout) == expected
+    began = time.perf_counter()
+    again = quantmini(tmp_path, "run", "--source", str(real_sample))
+    assert again.stdout.startswith("nothing to do")
+    print(f"idle run: {time.perf_counter() - began:.1f} s")

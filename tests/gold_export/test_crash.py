@@ -1,0 +1,179 @@
+"""A store is entirely old or entirely new, and the next export cleans up."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from gold_export import export as exporting
+from gold_export import series, versions
+from gold_export.export import export, is_current
+from gold_export.options import ExportOptions
+from lake.errors import UsageError
+from lake.layout import Layout
+from tests.gold_export.conftest import contents
+from tests.gold_export.export_forever import version
+
+STORE = "stocks_daily"
+
+
+def run(con, layout: Layout, snapshot: int, options: ExportOptions = ExportOptions()):  # noqa: B008
+    return export(con, layout, STORE, {STORE: snapshot}, options)
+
+
+def version_names(layout: Layout) -> list[str]:
+    return sorted(path.name for path in layout.gold_versions(STORE).iterdir())
+
+
+@pytest.fixture
+def first() -> duckdb.DuckDBPyConnection:
+    return version(1)
+
+
+@pytest.fixture
+def second() -> duckdb.DuckDBPyConnection:
+    return version(2)
+
+
+def test_the_bytes_depend_on_silver_alone(tmp_path, first):
+    one, other = Layout(tmp_path / "one"), Layout(tmp_path / "other")
+    run(first, one, 1, ExportOptions(batch_rows=7))
+    first.execute("set threads = 2")
+    run(first, other, 5)
+    run(first, other, 1)
+    assert contents(one.gold(STORE)) == contents(other.gold(STORE))
+
+
+def test_an_unchanged_snapshot_needs_only_the_state_file(layout, first):
+    done = run(first, layout, 1)
+    versions_before = version_names(layout)
+    again = run(None, layout, 1, ExportOptions(batch_rows=9))
+    assert again.skipped
+    assert not done.skipped
+    assert (again.rows, again.files, again.bytes) == (done.rows, done.files, done.bytes)
+    assert version_names(layout) == versions_before
+    assert is_current(layout, STORE, {STORE: 1}, ExportOptions())
+    for changed in (ExportOptions(top=3), ExportOptions(symbols=("T001",))):
+        assert not is_current(layout, STORE, {STORE: 1}, changed)
+    assert not is_current(layout, STORE, {STORE: 2}, ExportOptions())
+
+
+@pytest.mark.parametrize("state", ["missing", "torn"])
+def test_an_unreadable_state_means_a_new_export(layout, first, state):
+    run(first, layout, 1)
+    file = layout.gold(STORE) / versions.STATE
+    file.unlink() if state == "missing" else file.write_text('{"made_fr')
+    assert not run(first, layout, 1).skipped
+
+
+def test_an_open_reader_keeps_its_version_until_the_next_export(layout, first, second):
+    run(first, layout, 1)
+    opened = layout.gold(STORE).resolve()
+    before = contents(opened)
+    run(second, layout, 2)
+    assert contents(opened) == before
+    run(first, layout, 3)
+    assert not opened.exists()
+    assert version_names(layout) == ["000002", "000003"]
+
+
+class KilledError(BaseException):
+    """Stands for a crash: nothing catches it by accident."""
+
+
+@pytest.mark.parametrize("step", ["first file", "a later file", "lists", "state", "switch"])
+@pytest.mark.parametrize("cleanup", [True, False])
+def test_a_crash_leaves_the_old_store_and_the_next_run_repairs(
+    tmp_path, layout, first, second, monkeypatch, step, cleanup
+):
+    run(first, layout, 1)
+    before = contents(layout.gold(STORE))
+    written = 0
+
+    def write_file(path, content, write=series.write_file):
+        nonlocal written
+        written += 1
+        if written == (1 if step == "first file" else 100):
+            raise KilledError
+        write(path, content)
+
+    def die(*args):
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        if not cleanup:
+            patch.setattr(shutil, "rmtree", lambda *args, **options: None)
+        if step.endswith("file"):
+            patch.setattr(series, "write_file", write_file)
+        elif step == "switch":
+            patch.setattr(Path, "symlink_to", die)
+        else:
+            patch.setattr(exporting, "_write_lists" if step == "lists" else "write_json", die)
+        with pytest.raises(KilledError):
+            run(second, layout, 2)
+    assert contents(layout.gold(STORE)) == before
+
+    run(second, layout, 2)
+    fresh = Layout(tmp_path / "fresh")
+    run(second, fresh, 2)
+    assert contents(layout.gold(STORE)) == contents(fresh.gold(STORE))
+    assert len(version_names(layout)) == 2
+
+
+def test_a_link_left_by_a_killed_switch_is_replaced(layout, first, second):
+    run(first, layout, 1)
+    (layout.gold_versions(STORE) / "next").symlink_to("nowhere")
+    run(second, layout, 2)
+    assert version_names(layout) == ["000001", "000002"]
+
+
+def test_a_store_whose_version_was_removed_is_made_again(layout, first):
+    run(first, layout, 1)
+    shutil.rmtree(layout.gold(STORE).resolve())
+    assert not run(first, layout, 1).skipped
+
+
+def test_a_foreign_folder_is_not_touched(layout, first):
+    layout.gold(STORE).mkdir(parents=True)
+    with pytest.raises(UsageError, match="move it away"):
+        run(first, layout, 1)
+    assert layout.gold(STORE).is_dir()
+
+
+def test_a_moved_lake_keeps_its_gold(tmp_path, layout, first):
+    run(first, layout, 1)
+    layout.root.rename(tmp_path / "moved")
+    assert is_current(Layout(tmp_path / "moved"), STORE, {STORE: 1}, ExportOptions())
+
+
+@pytest.mark.slow
+def test_kill_9_at_any_moment(tmp_path, layout):
+    wanted = []
+    for number in (1, 2):
+        fresh = Layout(tmp_path / f"fresh{number}")
+        run(version(number), fresh, number)
+        wanted.append(contents(fresh.gold(STORE)))
+    delays = random.Random(6)
+    program = Path(__file__).with_name("export_forever.py")
+    command = [sys.executable, "-m", f"tests.gold_export.{program.stem}", str(layout.root)]
+    for _ in range(12):
+        process = subprocess.Popen(
+            command, cwd=program.parents[2], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout
+        assert process.stdout.readline()
+        time.sleep(delays.uniform(0, 0.4))
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert contents(layout.gold(STORE)) in wanted
+    run(version(1), layout, 3)
+    assert len(version_names(layout)) == 2

@@ -1,0 +1,59 @@
+"""Spreading rows over the calendar, whatever the batches they come in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from gold_export import series
+
+NUMBERS = [0, 0, 0, 1, 2, 2]
+POSITIONS = [3, 4, 7, 0, 1, 2]
+SPANS = series.Spans(["A", "B", "C"], np.array([3, 0, 1]), np.array([7, 0, 2]))
+ROWS = pa.table(
+    {
+        "number": pa.array(NUMBERS, pa.int32()),
+        "position": pa.array(POSITIONS, pa.int64()),
+        "close": pa.array([1, None, 3, 4, 5, 6], pa.float32()),
+        "change": pa.array([10.0, 5.0, 20.0, 0.0, 8.0, 2.0], pa.float64()),
+    }
+)
+NAN = float("nan")
+
+
+def batches(size: int) -> list[pa.RecordBatch]:
+    empty = pa.RecordBatch.from_pylist([], schema=ROWS.schema)
+    return [empty, *ROWS.to_batches(max_chunksize=size), empty]
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 100])
+def test_gaps_and_nulls_are_nan_and_the_header_is_the_start(size):
+    got = list(series.dense((b.drop_columns(["change"]) for b in batches(size)), SPANS))
+    assert [number for number, _ in got] == [0, 1, 2]
+    want = [[[3, 1, NAN, NAN, NAN, 3]], [[0, 4]], [[1, 5, 6]]]
+    for (_, block), values in zip(got, want, strict=True):
+        assert block.dtype == np.dtype("<f4")
+        np.testing.assert_array_equal(block, np.array(values, "f4"))
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 100])
+def test_change_needs_a_previous_bar_of_the_same_instrument(size):
+    got = np.concatenate([b["change"].to_numpy() for b in series.changes(batches(size))])
+    np.testing.assert_array_equal(got, np.array([NAN, -0.5, 3.0, NAN, NAN, -0.75], "f4"))
+
+
+def test_no_change_from_a_close_of_zero():
+    rows = {"number": pa.array([0, 0, 0], pa.int32()), "change": [0.0, 1.0, 2.0]}
+    [batch] = series.changes([pa.record_batch(rows)])
+    np.testing.assert_array_equal(batch["change"].to_numpy(), np.array([NAN, NAN, 1.0], "f4"))
+
+
+def test_nothing_comes_from_nothing():
+    assert list(series.dense([], SPANS)) == []
+
+
+def test_a_file_is_never_overwritten(tmp_path):
+    series.write_file(tmp_path / "a", memoryview(b"old"))
+    with pytest.raises(FileExistsError):
+        series.write_file(tmp_path / "a", memoryview(b"new"))

@@ -1,0 +1,109 @@
+"""Numbers keep every digit, whichever reader takes them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest import parse
+from ingest.flatfile import COLUMNS, LINE
+from tests.ingest.conftest import HEADER
+
+FIELDS = HEADER.split(",")
+SIGN = st.sampled_from(["", "-", "+"])
+DIGITS = st.text("0123456789", min_size=1, max_size=12)
+PLAIN = st.builds("{}{}.{}".format, SIGN, DIGITS, DIGITS) | st.builds("{}{}".format, SIGN, DIGITS)
+NUMBER = PLAIN | st.builds("{}{}{}".format, PLAIN, st.sampled_from("eE"), st.integers(-12, 6))
+# Whatever may stand between commas, near-numbers above all.
+FIELD = NUMBER | st.text("0123456789.eE+-_ \"\0xnaif'\r\u00e9١", max_size=8) | st.text(max_size=5)
+
+
+def price_of(text: str) -> Any:
+    line = f"A,1,{text},1,1,1,1,1\n".encode()
+    return parse.joined([parse.typed(line, FIELDS, 2)])["open"]
+
+
+@pytest.mark.parametrize(
+    ("text", "type_"),
+    [
+        ("600000.41", pl.Decimal(18, 4)),
+        ("0.0001", pl.Decimal(18, 4)),
+        ("1.50000000", pl.Decimal(18, 4)),
+        ("0.00012345678", pl.Decimal(18, 11)),
+        ("1e-05", pl.Decimal(18, 5)),
+        ("1.25E+3", pl.Decimal(18, 4)),
+        ("123456789012345678.12345678901234567891", pl.Decimal(38, 20)),
+        ("99999999999999", pl.Decimal(18, 4)),
+        ("100000000000000", pl.Decimal(38, 4)),
+        (".5", pl.Decimal(18, 4)),
+        ("5.", pl.Decimal(18, 4)),
+    ],
+)
+def test_value_and_type(text: str, type_: pl.Decimal) -> None:
+    prices = price_of(text)
+    assert prices.to_list() == [Decimal(text)]
+    assert prices.dtype == type_
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "nan", "inf", " 5", "5 ", "1_000", "0x10", "١", "1e", "e5", ".", "-", "1.2.3", "1e-21"]
+    + ["1000000000000000000", "1e400", "1e-99999999999999999999", "0.000000000000000000001"],
+)
+def test_no_number(text: str) -> None:
+    assert price_of(text).to_list() == [None]
+
+
+@given(st.lists(NUMBER, min_size=1, max_size=5))
+def test_every_number_is_exact(texts: list[str]) -> None:
+    lines = "".join(f"A,{text},1,1,1,1,1,1\n" for text in texts).encode()
+    kept = parse.joined([parse.typed(lines, FIELDS, 2)])["volume"].to_list()
+    assert kept == [Decimal(text) for text in texts]
+
+
+@given(st.lists(st.lists(FIELD, min_size=8, max_size=8), max_size=4), st.booleans())
+def test_quick_reader_agrees_with_careful_one(rows: list[list[str]], crlf: bool) -> None:
+    ending = "\r\n" if crlf else "\n"
+    data = "".join(",".join(row) + ending for row in rows).encode("utf-8", "replace")
+    quick = parse.quick(data, FIELDS, 2)
+    if quick is not None:
+        careful = parse.careful(data, FIELDS, 2).drop("ragged")
+        assert quick.select(LINE, *COLUMNS).rows() == careful.select(LINE, *COLUMNS).rows()
+
+
+@given(st.binary(max_size=200))
+def test_quick_reader_agrees_on_any_bytes(noise: bytes) -> None:
+    data = b"A,1,2,2,3,1,5,1\n" + noise
+    quick = parse.quick(data, FIELDS, 2)
+    if quick is not None:
+        careful = parse.careful(data, FIELDS, 2)
+        assert not careful["ragged"].any()
+        assert quick.select(LINE, *COLUMNS).rows() == careful.select(LINE, *COLUMNS).rows()
+
+
+def test_slices_of_different_scale_are_joined() -> None:
+    lines = ["A,1,1.5,1,1,1,1,1\n", "B,2.5,1.123456,1,1,1,1,1\n", "C,3,1e-7,1,1,1,1,1\n"]
+    frames = [parse.typed(line.encode(), FIELDS, 2 + i) for i, line in enumerate(lines)]
+    frame = parse.joined(frames)
+    assert frame["open"].to_list() == [Decimal("1.5"), Decimal("1.123456"), Decimal("1e-7")]
+    assert frame.schema["open"] == pl.Decimal(18, 7)
+    assert frame.schema["volume"] == pl.Decimal(18, 1)
+
+
+@given(st.lists(st.tuples(DIGITS, DIGITS), min_size=1, max_size=30))
+def test_longest_fraction_is_never_too_short(numbers: list[tuple[str, str]]) -> None:
+    data = "\n".join(f"{whole}.{fraction}" for whole, fraction in numbers).encode()
+    assert parse.longest_fraction(data) == max(len(fraction) for _, fraction in numbers)
+
+
+def test_longest_fraction_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parse, "CACHED", 7)
+    for shift in range(20):
+        padding = b"1," * shift
+        assert parse.longest_fraction(padding + b"1.123456789," + padding) == 9
+        assert parse.longest_fraction(padding + b"1e5," + padding) is None

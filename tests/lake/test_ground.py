@@ -1,0 +1,72 @@
+"""Files, lock, profile and data sets: the small things every stage stands on."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from lake import profile
+from lake.datasets import DATASETS, pick
+from lake.errors import LakeBusy, UsageError
+from lake.files import read_json, replacing, write_json
+from lake.layout import Layout
+from lake.lock import writing
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "document.json"
+    write_json(path, {"version": 1})
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert read_json(path) == {"version": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_picking_data_sets():
+    assert [dataset.name for dataset in pick(None)] == list(DATASETS)
+    assert [dataset.name for dataset in pick(["options_daily", "stocks_daily"])] == [
+        "stocks_daily",
+        "options_daily",
+    ]
+    with pytest.raises(UsageError, match="bonds_daily; known: stocks_daily"):
+        pick(["bonds_daily"])
+
+
+def _try_to_write(root: Path, answers: "multiprocessing.Queue[str]") -> None:
+    try:
+        with writing(Layout(root)):
+            answers.put("wrote")
+    except LakeBusy as error:
+        answers.put(str(error))
+
+
+def test_one_process_writes_at_a_time_and_is_named(tmp_path):
+    answers: multiprocessing.Queue[str] = multiprocessing.Queue()
+    with writing(Layout(tmp_path)):
+        other = multiprocessing.Process(target=_try_to_write, args=(tmp_path, answers))
+        other.start()
+        assert f"process {multiprocessing.current_process().pid} is writing" in answers.get()
+        other.join()
+    _try_to_write(tmp_path, answers)
+    assert answers.get() == "wrote"
+
+
+@pytest.mark.parametrize(
+    ("gb", "mode", "memory"),
+    [(8, "streaming", 6.4), (24, "streaming", 14.0), (48, "batch", 38.4), (128, "parallel", 102.4)],
+)
+def test_the_seeds_modes_and_limits(gb, mode, memory):
+    assert profile.recommend(gb) == mode
+    assert profile.limits_for(mode, gb, cpus=8).max_memory_gb == pytest.approx(memory)
+
+
+def test_a_containers_limit_counts(monkeypatch, tmp_path):
+    (tmp_path / "memory.max").write_text(f"{2 * profile.GIB}\n")
+    (tmp_path / "cpu.max").write_text("100000 100000\n")
+    monkeypatch.setattr(profile, "CGROUP", tmp_path)
+    monkeypatch.setattr(profile, "_own_cgroup", lambda: "")
+    assert profile.usable_memory() == 2 * profile.GIB
+    assert profile.usable_cpus() == 1
+    (tmp_path / "memory.max").write_text("max\n")
+    assert profile.usable_memory() > 2 * profile.GIB
