@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -112,13 +113,24 @@ def write(
         folder = features / names[number].lower()
         folder.mkdir(exist_ok=True)
         for name, row in zip(files, block, strict=True):
-            write_file(folder / name, row.data)
+            write_file(f"{folder}/{name}", row.data)
         written += block.nbytes
     return written
 
 
-def write_file(path: Path, content: memoryview) -> None:
-    """Write one new file. Unbuffered: there are tens of thousands, each written in one call."""
-    with path.open("xb", buffering=0) as file:
-        if file.write(content) != content.nbytes:
+def write_file(path: str, content: memoryview) -> None:
+    """Write one new file.
+
+    Straight system calls: there are tens of thousands of files, and a file object costs as much
+    again as the file (21 µs against 10 µs).
+
+    Raises:
+        FileExistsError: two series claim the same file.
+        OSError: the file could not be written whole.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        if os.write(descriptor, content) != content.nbytes:
             raise OSError(f"{path}: short write, is the disk full?")
+    finally:
+        os.close(descriptor)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -18,12 +17,11 @@ LINE = "line_number"
 RAGGED = "ragged"
 BOM = b"\xef\xbb\xbf"
 # Large enough to parse on all cores, small enough that a day never lies in memory as text.
-SLICE_BYTES = 16 << 20
-TYPICAL_RATIO = 8
+SLICE_BYTES = 4 << 20
 
 
 def slices(path: Path, name: str, size: int = SLICE_BYTES) -> Iterator[bytes]:
-    """The content of a csv.gz in slices that end with a line; the next one inflates meanwhile.
+    """The content of a csv.gz in slices that end with a line.
 
     Args:
         path: the file on disk; a gzip of several members is one content.
@@ -33,18 +31,6 @@ def slices(path: Path, name: str, size: int = SLICE_BYTES) -> Iterator[bytes]:
     Raises:
         CorruptFile: it is empty, cut short, damaged, followed by something else, or not gzip.
     """
-    source = _inflate(path, name, size)
-    if path.stat().st_size < size // TYPICAL_RATIO:
-        yield from source
-        return
-    with ThreadPoolExecutor(1, thread_name_prefix="inflate") as pool:
-        coming = pool.submit(next, source, None)
-        while (data := coming.result()) is not None:
-            coming = pool.submit(next, source, None)
-            yield data
-
-
-def _inflate(path: Path, name: str, size: int) -> Iterator[bytes]:
     problem = "it is empty"
     if path.stat().st_size:
         try:

@@ -156,7 +156,8 @@ class S3Source:
         except (ClientError, BotoCoreError) as error:
             # The client has retried this one; only a body that breaks off is left to us.
             raise self._by_remedy(error, remote.key) from None
-        resumed = answer["ResponseMetadata"]["HTTPStatusCode"] == 206
+        # Some servers send a range with status 200, so the header tells whether this is one.
+        resumed = answer.get("ContentRange", "").startswith(f"bytes {done}-")
         with part.open("ab" if resumed else "wb") as target:
             for block in answer["Body"].iter_chunks(BLOCK):
                 target.write(block)

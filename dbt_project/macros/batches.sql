@@ -20,7 +20,7 @@
     {% set dataset = this.identifier %}
     {% do run_query(
         "create or replace temp table bars as select *, false as is_context from ("
-        ~ bronze_bars(dataset, pending_values('file', batch)) ~ ")"
+        ~ bronze_bars(source('polygon', dataset), pending_values('file', batch)) ~ ")"
     ) %}
     {% if dataset.endswith('daily') and known %}
         {% do add_neighbours(instrument(dataset), pending_values('date', batch)) %}

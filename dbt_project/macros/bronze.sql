@@ -3,7 +3,7 @@
 {% endmacro %}
 
 {% macro bronze_glob(dataset) %}
-    {{- return(target.external_root ~ '/bronze/' ~ dataset ~ '/year=*/month=*/*.parquet') -}}
+    {{- return(target.external_root ~ '/bronze/' ~ dataset ~ '/year=*/month=*/????-??-??.parquet') -}}
 {% endmacro %}
 
 {% macro bronze_files(dataset) %}
@@ -26,8 +26,9 @@
     end
 {% endmacro %}
 
-{% macro bronze_bars(dataset, files) %}
-    {#- The raw columns of these bronze files in silver's types; without files, no rows. -#}
+{% macro bronze_bars(bronze, files) %}
+    {#- The raw columns of a bronze source in silver's types, read from these of its files. -#}
+    {%- set dataset = bronze.identifier %}
     {%- if files %}
     select
         {{ instrument(dataset) }},

@@ -1,7 +1,8 @@
 {#- One macro a formula that two models share or that deserves its name (DESIGN: docs/features.md). -#}
 
 {% macro log_decline(close, previous_close) -%}
-    -ln({{ close }}::double / {{ previous_close }}::double)
+    {#- Subtracted from 0: the negative of an unchanged close would print as -0. -#}
+    0 - ln({{ close }}::double / {{ previous_close }}::double)
 {%- endmacro %}
 
 {% macro bar_return(bars=none) -%}

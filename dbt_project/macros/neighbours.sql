@@ -38,5 +38,5 @@
     {% set wanted = run_query("select distinct date::varchar from bars").columns[0].values() | list %}
     {% set files = [] %}
     {% for file in bronze_files('stocks_daily') if file[-18:-8] in wanted %}{% do files.append(file) %}{% endfor %}
-    {% do run_query("create or replace temp table underlying_bars as " ~ bronze_bars('stocks_daily', files)) %}
+    {% do run_query("create or replace temp table underlying_bars as " ~ bronze_bars(source('polygon', 'stocks_daily'), files)) %}
 {% endmacro %}

@@ -18,11 +18,11 @@ class Dbt:
     def __init__(self, target: Path) -> None:
         self.target = target
 
-    def __call__(
+    def start(
         self, lake: Path, *arguments: str, batch_rows: int = 4_000_000
-    ) -> subprocess.CompletedProcess[str]:
-        """Run one dbt command from the project folder and return it, whatever its exit code."""
-        return subprocess.run(
+    ) -> subprocess.Popen[str]:
+        """Start one dbt command from the project folder."""
+        return subprocess.Popen(
             [str(Path(sys.executable).with_name("dbt")), "--quiet", *arguments],
             cwd=PROJECT / "dbt_project",
             env=os.environ
@@ -32,15 +32,23 @@ class Dbt:
                 "DBT_TARGET_PATH": str(self.target),
                 "DBT_LOG_PATH": str(self.target),
             },
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            check=False,
         )
+
+    def __call__(
+        self, lake: Path, *arguments: str, batch_rows: int = 4_000_000
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one dbt command and return it, whatever its exit code."""
+        with self.start(lake, *arguments, batch_rows=batch_rows) as process:
+            output, _ = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, output)
 
     def build(self, lake: Path, *arguments: str, batch_rows: int = 4_000_000) -> None:
         """`dbt build --select silver`, which has to succeed."""
         run = self(lake, "build", "--select", "silver", *arguments, batch_rows=batch_rows)
-        assert run.returncode == 0, run.stdout + run.stderr
+        assert run.returncode == 0, run.stdout
 
 
 @pytest.fixture(scope="session")

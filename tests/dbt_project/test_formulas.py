@@ -1,7 +1,8 @@
-"""Every feature of every row, computed again in numpy from DESIGN.md's formulas, not from the SQL."""
+"""Every feature of every row, computed again in numpy from DESIGN.md's formulas."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -13,12 +14,11 @@ from lake.catalog import connect
 from lake.datasets import DATASETS
 from tests.conftest import Ran
 
-Frame = pd.DataFrame
 OPTION_ROOTS = {"BRKB": "BRK.B", "SPXW": "SPX"}
 
 
 @pytest.fixture(scope="module")
-def silver(ran: Ran) -> dict[str, Frame]:
+def silver(ran: Ran) -> dict[str, pd.DataFrame]:
     """The four tables, prices and volume as float."""
     frames = {}
     with connect(ran.layout, "1GB", 2) as lake:
@@ -39,13 +39,13 @@ def same(actual: Any, expected: Any) -> None:
     )
 
 
-def relative_volume(group: Frame) -> list[float]:
+def relative_volume(group: pd.DataFrame) -> list[float]:
     volume = group["volume"].tolist()
     means = [np.mean(volume[max(0, n - 19) : n + 1]) for n in range(len(volume))]
     return [v / mean if mean else math.nan for v, mean in zip(volume, means, strict=True)]
 
 
-def per_group(frame: Frame, keys: list[str], compute: Any) -> list[float]:
+def per_group(frame: pd.DataFrame, keys: list[str], compute: Any) -> list[float]:
     """`compute` on each group, put back in the frame's order."""
     values = pd.Series(index=frame.index, dtype=float)
     for _, group in frame.groupby(keys, sort=False):
@@ -53,12 +53,12 @@ def per_group(frame: Frame, keys: list[str], compute: Any) -> list[float]:
     return values.tolist()
 
 
-def decline(group: Frame) -> list[float]:
+def decline(group: pd.DataFrame) -> list[float]:
     close = group["close"].tolist()
-    return [math.nan, *(-math.log(b / a) for a, b in zip(close, close[1:], strict=False))]
+    return [math.nan, *(-math.log(b / a) for a, b in itertools.pairwise(close))]
 
 
-def test_stocks_daily(silver: dict[str, Frame]) -> None:
+def test_stocks_daily(silver: dict[str, pd.DataFrame]) -> None:
     bars = silver["stocks_daily"]
     assert len(bars) > 500
     same(bars["alpha_daily"], per_group(bars, ["symbol"], decline))
@@ -68,11 +68,11 @@ def test_stocks_daily(silver: dict[str, Frame]) -> None:
     same(bars["vwap"], ((bars["high"] + bars["low"]) / 2).where(bars["volume"] > 0))
 
 
-def test_stocks_minute(silver: dict[str, Frame]) -> None:
+def test_stocks_minute(silver: dict[str, pd.DataFrame]) -> None:
     bars = silver["stocks_minute"]
     keys = ["symbol", "date"]
 
-    def velocity(group: Frame) -> list[float]:
+    def velocity(group: pd.DataFrame) -> list[float]:
         close, ts = group["close"].tolist(), group["ts"].tolist()
         return [
             math.nan,
@@ -93,7 +93,7 @@ def test_stocks_minute(silver: dict[str, Frame]) -> None:
     assert (local.dt.date == bars["date"].dt.date).all()
 
 
-def test_contracts(silver: dict[str, Frame]) -> None:
+def test_contracts(silver: dict[str, pd.DataFrame]) -> None:
     for name in ("options_daily", "options_minute"):
         bars = silver[name]
         parsed = bars["ticker"].str.extract(r"^O:(.+)(\d{6})([CP])(\d{8})$")
@@ -106,7 +106,7 @@ def test_contracts(silver: dict[str, Frame]) -> None:
         same(bars["strike_price"], parsed[3].astype(int) / 1000)
 
 
-def test_options_daily(silver: dict[str, Frame]) -> None:
+def test_options_daily(silver: dict[str, pd.DataFrame]) -> None:
     bars, stocks = silver["options_daily"], silver["stocks_daily"]
     closes = stocks.set_index(["symbol", "date"])["close"].to_dict()
     expected = []
@@ -122,7 +122,7 @@ def test_options_daily(silver: dict[str, Frame]) -> None:
     same(bars["relative_volume"], per_group(bars, ["ticker"], relative_volume))
 
 
-def spread(group: Frame) -> list[float]:
+def spread(group: pd.DataFrame) -> list[float]:
     """Corwin and Schultz (2012), equations 14 and 18."""
     high, low = group["high"].tolist(), group["low"].tolist()
     values, k = [math.nan], 3 - 2 * math.sqrt(2)
@@ -134,7 +134,7 @@ def spread(group: Frame) -> list[float]:
     return values
 
 
-def imbalance(group: Frame) -> list[float]:
+def imbalance(group: pd.DataFrame) -> list[float]:
     close, volume = group["close"].tolist(), group["volume"].tolist()
     signs = [0]
     for n in range(1, len(group)):
@@ -148,7 +148,7 @@ def imbalance(group: Frame) -> list[float]:
     return values
 
 
-def test_options_minute(silver: dict[str, Frame]) -> None:
+def test_options_minute(silver: dict[str, pd.DataFrame]) -> None:
     bars = silver["options_minute"]
     assert len(bars) > 5_000
     same(bars["bid_ask_spread"], per_group(bars, ["ticker", "date"], spread))

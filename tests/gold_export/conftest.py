@@ -70,12 +70,13 @@ def read(reader: subprocess.Popen[str], tmp_path: Path) -> Callable[..., Seen]:
         print(json.dumps([uri, freq, str(out)]), file=reader.stdin, flush=True)
         assert reader.stdout.readline() == "done\n", "pyqlib failed; see the reader's stderr file"
         seen: dict[str, Any] = json.loads((out / "seen.json").read_text())
-        frames = [
+        features, expressions = (
             pd.read_parquet(out / f"{name}.parquet").set_index(["instrument", "datetime"])
             for name in ("features", "expressions")
-        ]
+        )
         return Seen(
-            *frames,
+            features=features,
+            expressions=expressions,
             calendar=[pd.Timestamp(text) for text in seen["calendar"]],
             instruments={
                 name: [(pd.Timestamp(a), pd.Timestamp(b)) for a, b in spans]

@@ -25,11 +25,12 @@ SATURDAY = date(2024, 6, 29)
 
 HOSTILE = [
     "NA", "NAN", "NULL", "null", "nan", "None", "NONE", "N/A", "", " ", "TRUE", "1E5", "INF",
-    "True", "123", "007", "-1", "CON", "PRN", "AUX", "NUL", "COM1", "LPT1", "LPT1.WS", "_QLIB_CON", "BACPL",
-    "BACpL", "bacpl", "BRK.A", "../../etc/passwd", "/etc/passwd", "..", ".", ".HIDDEN", "DOT.",
-    "a\\b", "A/B", "O:AAPL140613C00076430", "Q" * 100, "TAB\tX", "NEW\nLINE", "CR\rX", "NUL\0X",
-    'QUO"TE', "COM,MA", " LEAD", "TRAIL ", "ÄÖÜ", "\U0001f4c8", "A" * 40, "A_B", "$CASH", "A~B",
-    "SELECT", "'; drop table x; --", "%s", "{x}", "*", "?", "A:B", "INSTRUMENT", "ALL",
+    "True", "123", "007", "-1", "CON", "PRN", "AUX", "NUL", "COM1", "LPT1", "LPT1.WS", "_QLIB_CON",
+    "BACPL", "BACpL", "bacpl", "BRK.A", "../../etc/passwd", "/etc/passwd", "..", ".", ".HIDDEN",
+    "DOT.", "a\\b", "A/B", "O:AAPL140613C00076430", "Q" * 100, "TAB\tX", "NEW\nLINE", "CR\rX",
+    "NUL\0X", 'QUO"TE', "COM,MA", " LEAD", "TRAIL ", "ÄÖÜ", "\U0001f4c8", "A" * 40, "A_B",
+    "$CASH", "A~B", "SELECT", "'; drop table x; --", "%s", "{x}", "*", "?", "A:B", "INSTRUMENT",
+    "ALL",
 ]  # fmt: skip
 
 DECIMAL = pa.decimal128(18, 6)
@@ -128,7 +129,7 @@ def expected(rows: list[Row], calendar: list[pd.Timestamp], fields: list[str]) -
     for row in rows:
         local = row["ts"].astimezone(NEW_YORK).replace(tzinfo=None) if minutes else row["date"]
         if pd.Timestamp(local) in places:
-            ticker = row.get("symbol", row.get("ticker"))
+            ticker = row["symbol"] if "symbol" in row else row["ticker"]
             by_ticker.setdefault(ticker, {})[pd.Timestamp(local)] = row
     for ticker, bars in by_ticker.items():
         moments = sorted(bars)

@@ -1,1 +1,6 @@
-{{ bronze_bars('stocks_minute', bronze_files('stocks_minute')) }}
+with bars as (
+    {{ bronze_bars(source('polygon', 'stocks_minute'), bronze_files('stocks_minute')) }}
+)
+
+-- Silver's engine stages neighbours of a batch beside it, as context for windows; bronze has none.
+select *, false as is_context from bars

@@ -1,0 +1,89 @@
+"""Write, audit, publish: what fails its tests is not served (DESIGN.md section 3)."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from flows import summary
+from flows.dbt import transform
+from lake.catalog import connect, published
+from lake.datasets import DATASETS, pick
+from lake.layout import Layout
+from lake.profile import limits
+from tests.dbt_project.bronze import attached, silver, write_day
+from tests.dbt_project.conftest import Dbt
+
+DAYS = [date(2024, 1, day) for day in (2, 3, 4)]
+
+
+def served(root: Path, name: str) -> list[date]:
+    """The days that a query sees."""
+    with connect(Layout(root), "1GB", 2) as lake:
+        sql = f"SELECT DISTINCT date FROM silver.{name} ORDER BY date"
+        return [day for (day,) in lake.sql(sql).fetchall()]
+
+
+def test_a_failed_gate_keeps_yesterday_in_service(tmp_path: Path) -> None:
+    layout, bounds = Layout(tmp_path), limits()
+    for name in DATASETS:
+        for day in DAYS[:2]:
+            write_day(tmp_path, name, day)
+    assert transform(layout, bounds, pick(None)).passed
+    before = published(layout)
+
+    write_day(tmp_path, "stocks_daily", DAYS[2], spread=-0.05)
+    write_day(tmp_path, "stocks_minute", DAYS[2])
+    # The second time nothing is new in silver, and the verdict stands all the same.
+    for _ in range(2):
+        gate = transform(layout, bounds, pick(None))
+        assert gate.verdicts["stocks_daily"] == "failed"
+        assert published(layout)["stocks_daily"] == before["stocks_daily"]
+        assert served(tmp_path, "stocks_daily") == DAYS[:2]
+    text = summary.of_gate({"gate": vars(gate)})
+    assert "FAILED test.quantmini.stocks_daily_ohlc_order" in text
+    assert "stay at their last published snapshot" in text
+    assert served(tmp_path, "stocks_minute") == DAYS
+
+    write_day(tmp_path, "stocks_daily", DAYS[2], seed=1)
+    assert transform(layout, bounds, pick(["stocks_daily"])).verdicts == {"stocks_daily": "passed"}
+    assert served(tmp_path, "stocks_daily") == DAYS
+
+
+def test_rows_written_past_the_models_are_audited_too(tmp_path: Path, dbt: Dbt) -> None:
+    write_day(tmp_path, "stocks_daily", DAYS[0])
+    dbt.build(tmp_path)
+    before = published(Layout(tmp_path))
+    with attached(tmp_path, read_only=False) as lake:
+        lake.execute("UPDATE lake.silver.stocks_daily SET high = low - 1")
+    run = dbt(tmp_path, "test")
+    assert run.returncode == 1
+    assert "stocks_daily_ohlc_order" in run.stdout
+    assert published(Layout(tmp_path)) == before
+
+
+@pytest.mark.slow
+def test_killed_builds_converge(tmp_path: Path, dbt: Dbt) -> None:
+    chance = random.Random(3)
+    days = [date(2024, 1, day) for day in range(2, 27)]
+    for name in DATASETS:
+        for day in days[:-1]:
+            write_day(tmp_path, name, day)
+    for _ in range(6):
+        process = dbt.start(tmp_path, "build", "--select", "silver", batch_rows=5)
+        time.sleep(chance.uniform(3, 12))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        for name in published(Layout(tmp_path)):
+            assert served(tmp_path, name) == days[:-1]
+    for name in DATASETS:
+        write_day(tmp_path, name, days[-1])
+    dbt.build(tmp_path)
+    grown = silver(tmp_path)
+    dbt.build(tmp_path, "--full-refresh")
+    assert grown == silver(tmp_path)

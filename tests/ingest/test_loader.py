@@ -1,0 +1,237 @@
+"""An ingest brings in what is missing, leaves the rest alone, and says so."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import os
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from ingest.loader import ingest
+from ingest.report import IngestReport, Outcome
+from ingest.source import DirectorySource, RemoteFile
+from lake.datasets import DATASETS, Dataset, pick
+from lake.errors import NotEntitled, SourceUnavailable, UsageError
+from lake.layout import Layout
+from tests.ingest.conftest import DAY, Bucket, bar, packed
+
+NEXT = date(2024, 6, 11)
+STAMP = "1718078400000000000"
+
+
+def load(bucket: Bucket, *names: str, **options: object) -> IngestReport:
+    return ingest(bucket.layout, bucket.source, pick(list(names)), **options)  # type: ignore[arg-type]
+
+
+def symbols(layout: Layout, day: date = DAY) -> list[str]:
+    return pl.read_parquet(layout.bronze(DATASETS["stocks_minute"], day))["symbol"].to_list()
+
+
+def test_report(bucket: Bucket) -> None:
+    content = packed(bar("A"), bar("B", high="1"), bar("C"))
+    bucket.put(content)
+    bucket.put(packed(header="ticker,volume"), NEXT)
+    seen: list[tuple[Outcome, int, int]] = []
+    document = load(bucket, on_progress=lambda *facts: seen.append(facts)).as_dict()
+    [entry] = document["ingested"]
+    assert entry.pop("seconds") >= 0
+    assert entry == {
+        "dataset": "stocks_minute",
+        "date": "2024-06-10",
+        "rows": 2,
+        "quarantined": 1,
+        "bytes": len(content),
+    }
+    [failure] = document["failed"]
+    assert (failure["dataset"], failure["date"]) == ("stocks_minute", "2024-06-11")
+    assert "2024-06-11.csv.gz: column open" in failure["error"]
+    assert document["skipped"] == []
+    assert [(done, total) for _, done, total in seen] == [(1, 2), (2, 2)]
+    json.dumps(document)
+
+
+def test_second_run_is_idle(bucket: Bucket) -> None:
+    bucket.put(packed(bar("A")))
+    load(bucket)
+    before = {path: path.stat().st_mtime_ns for path in bucket.layout.root.rglob("*")}
+    assert load(bucket).as_dict() == {
+        "ingested": [],
+        "skipped": [{"dataset": "stocks_minute", "date": "2024-06-10", "reason": "up_to_date"}],
+        "failed": [],
+    }
+    assert {path: path.stat().st_mtime_ns for path in bucket.layout.root.rglob("*")} == before
+
+
+def test_restated_file_replaces_the_day(bucket: Bucket) -> None:
+    bucket.put(packed(bar("A")))
+    load(bucket)
+    bucket.put(packed(bar("A"), bar("B")))
+    assert [item.rows for item in load(bucket).ingested] == [2]
+    assert symbols(bucket.layout) == ["A", "B"]
+
+
+def test_same_size_but_touched_is_read_again(bucket: Bucket) -> None:
+    path = bucket.put(packed(bar("A")))
+    load(bucket)
+    path.write_bytes(packed(bar("B")))
+    os.utime(path, ns=(1, 1))
+    load(bucket)
+    assert symbols(bucket.layout) == ["B"]
+
+
+def test_bad_day_keeps_bronze_and_does_not_stop_others(bucket: Bucket) -> None:
+    bucket.put(packed(bar("A")))
+    load(bucket)
+    bucket.put(b"not gzip")
+    bucket.put(packed(bar("B", stamp=STAMP)), NEXT)
+    report = load(bucket)
+    assert [item.date for item in report.ingested] == [NEXT]
+    assert "not a whole gzip file" in report.failed[0].error
+    assert symbols(bucket.layout) == ["A"]
+
+
+def test_range_and_data_sets(bucket: Bucket) -> None:
+    bucket.put(packed(bar("A")))
+    bucket.put(packed(bar("A", stamp=STAMP)), NEXT)
+    bucket.put(packed(bar("A")), name="stocks_daily")
+    report = load(bucket, "stocks_minute", start=DAY, end=DAY)
+    assert [(item.dataset, item.date) for item in report.ingested] == [("stocks_minute", DAY)]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_landing(bucket: Bucket, keep: bool) -> None:
+    original = bucket.put(packed(bar("A")))
+    load(bucket, keep_landing=keep)
+    landed = bucket.layout.landing(DATASETS["stocks_minute"], DAY)
+    assert landed.exists() == keep
+    assert not keep or landed.read_bytes() == original.read_bytes()
+    assert load(bucket, keep_landing=keep).ingested == []
+
+
+def test_watermarks(bucket: Bucket) -> None:
+    bucket.put(packed(bar("A"), bar("B")))
+    later = bucket.put(packed(bar("A", stamp="1718164800000000000")), date(2024, 6, 12))
+    load(bucket, mode="streaming")
+    path = bucket.layout.root / "metadata/stocks/watermarks.json"
+    [(name, mark)] = json.loads(path.read_text()).items()
+    assert mark.pop("last_updated").endswith("+00:00")
+    assert (name, mark) == (
+        "stocks_minute",
+        {
+            "last_processed_date": "2024-06-12",
+            "total_records": 3,
+            "processing_mode": "streaming",
+            "gaps": ["2024-06-11"],
+        },
+    )
+    path.unlink()
+    later.unlink()
+    load(bucket)
+    assert json.loads(path.read_text())["stocks_minute"]["total_records"] == 3
+
+
+class Refusing(DirectorySource):
+    """A source whose plan covers the days from `floor` on."""
+
+    def __init__(self, path: Path, floor: date) -> None:
+        super().__init__(path)
+        self.floor = floor
+        self.asked: list[date] = []
+
+    def fetch(self, remote: RemoteFile, destination: Path) -> str:
+        self.asked.append(remote.day)
+        if remote.day < self.floor:
+            raise NotEntitled(f"{remote.key}: the plan does not cover it")
+        return super().fetch(remote, destination)
+
+
+def test_older_days_are_not_asked_for_once_refused(
+    bucket: Bucket, caplog: pytest.LogCaptureFixture
+) -> None:
+    for back in range(20):
+        bucket.put(packed(), DAY - timedelta(days=back))
+    source = Refusing(bucket.path, DAY - timedelta(days=4))
+    report = ingest(bucket.layout, source, [DATASETS["stocks_minute"]], workers=2)
+    assert len(report.ingested) == 5
+    assert {item.reason for item in report.skipped} == {"not_entitled"}
+    assert (len(report.skipped), report.failed) == (15, [])
+    assert len(source.asked) <= 5 + 2
+    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 1
+
+
+class Failing(DirectorySource):
+    """A source that cannot list one data set, as told."""
+
+    def __init__(self, path: Path, error: Exception) -> None:
+        super().__init__(path)
+        self.error = error
+
+    def list(self, dataset: Dataset) -> list[RemoteFile]:
+        if dataset.name == "stocks_daily":
+            raise self.error
+        return super().list(dataset)
+
+
+@pytest.mark.parametrize(
+    ("error", "part"), [(SourceUnavailable("down"), "failed"), (NotEntitled("no"), "skipped")]
+)
+def test_a_data_set_that_cannot_be_listed(bucket: Bucket, error: Exception, part: str) -> None:
+    bucket.put(packed(bar("A")))
+    report = ingest(bucket.layout, Failing(bucket.path, error), pick(None))
+    assert [item.dataset for item in report.ingested] == ["stocks_minute"]
+    [entry] = report.as_dict()[part]
+    assert (entry["dataset"], entry["date"]) == ("stocks_daily", None)
+
+
+def test_wrong_settings_end_the_run(bucket: Bucket) -> None:
+    with pytest.raises(UsageError):
+        ingest(bucket.layout, Failing(bucket.path, UsageError("key")), pick(None))
+    with pytest.raises(UsageError, match="not a folder"):
+        DirectorySource(bucket.path / "absent")
+
+
+def test_a_file_that_vanishes_is_not_published(bucket: Bucket) -> None:
+    class Vanishing(DirectorySource):
+        def list(self, dataset: Dataset) -> list[RemoteFile]:
+            files = super().list(dataset)
+            for file in files:
+                (self.path / file.key).unlink()
+            return files
+
+    bucket.put(packed(bar("A")))
+    report = ingest(bucket.layout, Vanishing(bucket.path), pick(["stocks_minute"]))
+    assert [item.reason for item in report.skipped] == ["not_published"]
+
+
+def test_idle_run_over_500_days_is_quick(bucket: Bucket) -> None:
+    for back in range(500):
+        bucket.put(packed(), DAY - timedelta(days=back), "stocks_daily")
+    assert len(load(bucket).ingested) == 500
+    began = time.perf_counter()
+    assert len(load(bucket).skipped) == 500
+    assert time.perf_counter() - began < 1
+
+
+def test_real_sample(bucket: Bucket, real_sample: Path) -> None:
+    source = DirectorySource(real_sample)
+    day = DATASETS["options_daily"]
+    report = ingest(bucket.layout, source, [day])
+    assert report.failed == []
+    for file in source.list(day):
+        lines = gzip.decompress((real_sample / file.key).read_bytes()).decode().splitlines()
+        want = sorted(tuple(line.split(",")) for line in lines[1:])
+        bronze = pl.read_parquet(bucket.layout.bronze(day, file.day))
+        texts = bronze.select(
+            "ticker",
+            *(pl.col(name).cast(pl.Float64) for name in ("volume", "open", "close", "high", "low")),
+            pl.col("ts").cast(pl.Int64) * 1000,
+            "transactions",
+        ).rows()
+        assert texts == [(row[0], *map(float, row[1:6]), int(row[6]), int(row[7])) for row in want]

@@ -1,0 +1,184 @@
+"""Flat files over S3, from a real server."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from botocore.response import StreamingBody
+
+from ingest.loader import ingest
+from ingest.s3 import S3Source
+from ingest.source import RemoteFile, Source
+from lake.datasets import Dataset, pick
+from lake.errors import CorruptFile, NotPublished, SourceUnavailable, UsageError
+from lake.layout import Layout
+from tests.ingest.conftest import DAY, KEY, SECRET, Bucket, Server, bar, packed
+
+
+@pytest.fixture
+def remote_bucket(s3_server: Server, tmp_path: Path) -> Bucket:
+    """A bucket of its own on the server, named after the test's folder."""
+    path = s3_server.root / tmp_path.name.replace("_", "-").lower()
+    path.mkdir()
+    return Bucket(path, Layout(tmp_path / "lake"))
+
+
+def connect(server: Server, bucket: Bucket, key: str = KEY, secret: str = SECRET) -> S3Source:
+    return S3Source(server.endpoint, bucket.path.name, key, secret, pause=0.01)
+
+
+def listed(source: Source, dataset: Dataset) -> RemoteFile:
+    [file] = source.list(dataset)
+    return file
+
+
+def test_listing(s3_server: Server, remote_bucket: Bucket, minutes: Dataset) -> None:
+    content = packed(bar())
+    remote_bucket.put(content)
+    (remote_bucket.path / minutes.prefix / "README").write_text("ignored")
+    file = listed(connect(s3_server, remote_bucket), minutes)
+    assert (file.key, file.day, file.size) == (minutes.object_key(DAY), DAY, len(content))
+    assert file.etag == hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def test_ingest_restated_and_idle(s3_server: Server, remote_bucket: Bucket) -> None:
+    source = connect(s3_server, remote_bucket)
+    remote_bucket.put(packed(bar("A")))
+    remote_bucket.put(packed(bar("A")), name="stocks_daily")
+    report = ingest(remote_bucket.layout, source, pick(None))
+    assert len(report.ingested) == 2
+    assert len(ingest(remote_bucket.layout, source, pick(None)).skipped) == 2
+    remote_bucket.put(packed(bar("A"), bar("B")))
+    assert [item.rows for item in ingest(remote_bucket.layout, source, pick(None)).ingested] == [2]
+
+
+def test_landed_file_is_not_fetched_twice(
+    s3_server: Server, remote_bucket: Bucket, minutes: Dataset, tmp_path: Path
+) -> None:
+    original = remote_bucket.put(packed(bar()))
+    source = connect(s3_server, remote_bucket)
+    file = listed(source, minutes)
+    source.fetch(file, tmp_path / "landed")
+    original.unlink()
+    assert source.fetch(file, tmp_path / "landed") == file.etag
+    (tmp_path / "landed").write_bytes(b"x" * file.size)
+    with pytest.raises(NotPublished):
+        source.fetch(file, tmp_path / "landed")
+
+
+@pytest.mark.parametrize("done", [10, 60, None])
+def test_download_resumes(
+    s3_server: Server,
+    remote_bucket: Bucket,
+    minutes: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    done: int | None,
+) -> None:
+    content = packed(bar())
+    remote_bucket.put(content)
+    source = connect(s3_server, remote_bucket)
+    file = listed(source, minutes)
+    (tmp_path / f".landed.{file.etag}.part").write_bytes(content[:done])
+    (tmp_path / ".landed.older.part").write_bytes(b"of another version")
+    ranges: list[str | None] = []
+    real = source._client.get_object
+
+    def counting(**wanted: Any) -> Any:
+        ranges.append(wanted.get("Range"))
+        return real(**wanted)
+
+    monkeypatch.setattr(source._client, "get_object", counting)
+    source.fetch(file, tmp_path / "landed")
+    assert (tmp_path / "landed").read_bytes() == content
+    assert list(tmp_path.glob(".*")) == []
+    assert ranges == ([] if done is None else [f"bytes={done}-"])
+
+
+def test_damaged_part_is_fetched_whole(
+    s3_server: Server, remote_bucket: Bucket, minutes: Dataset, tmp_path: Path
+) -> None:
+    content = packed(bar())
+    remote_bucket.put(content)
+    source = connect(s3_server, remote_bucket)
+    file = listed(source, minutes)
+    (tmp_path / f".landed.{file.etag}.part").write_bytes(b"x" * 30)
+    source.fetch(file, tmp_path / "landed")
+    assert (tmp_path / "landed").read_bytes() == content
+
+
+def test_broken_bodies(
+    s3_server: Server,
+    remote_bucket: Bucket,
+    minutes: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = packed(*(bar(f"S{i}") for i in range(50)))
+    remote_bucket.put(content)
+    source = connect(s3_server, remote_bucket)
+    file = listed(source, minutes)
+    real, breaks = StreamingBody.iter_chunks, iter([20, 30, 50])
+
+    def breaking(self: StreamingBody, size: int) -> Iterator[bytes]:
+        length = next(breaks, None)
+        if length is None:
+            yield from real(self, size)
+        else:
+            yield self.read(length)
+            raise ReadTimeoutError(endpoint_url="http://somewhere")
+
+    monkeypatch.setattr(StreamingBody, "iter_chunks", breaking)
+    source.fetch(file, tmp_path / "landed")
+    assert (tmp_path / "landed").read_bytes() == content
+
+
+def test_content_that_is_not_what_was_listed(
+    s3_server: Server, remote_bucket: Bucket, minutes: Dataset, tmp_path: Path
+) -> None:
+    remote_bucket.put(packed(bar()))
+    source = connect(s3_server, remote_bucket)
+    file = replace(listed(source, minutes), etag="0" * 32)
+    with pytest.raises(CorruptFile, match=r"2024-06-10\.csv\.gz"):
+        source.fetch(file, tmp_path / "landed")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_settings(s3_server: Server, remote_bucket: Bucket, minutes: Dataset) -> None:
+    with pytest.raises(UsageError, match="POLYGON_S3_SECRET_ACCESS_KEY"):
+        connect(s3_server, remote_bucket, secret="a-wrong-secret").list(minutes)
+    with pytest.raises(UsageError, match="POLYGON_S3_ACCESS_KEY_ID"):
+        connect(s3_server, remote_bucket, key="another-key").list(minutes)
+    with pytest.raises(UsageError, match=r"source\.bucket"):
+        S3Source(s3_server.endpoint, "absent", KEY, SECRET).list(minutes)
+    with pytest.raises(UsageError, match="not a URL"):
+        S3Source("nowhere", "absent", KEY, SECRET)
+
+
+def test_no_server(minutes: Dataset) -> None:
+    with pytest.raises(SourceUnavailable, match="EndpointConnectionError"):
+        S3Source("http://127.0.0.1:9", "flatfiles", KEY, SECRET).list(minutes)
+
+
+def test_no_secret_shows(
+    s3_server: Server, remote_bucket: Bucket, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    remote_bucket.put(packed(bar()))
+    source = connect(s3_server, remote_bucket)
+    ingest(remote_bucket.layout, source, pick(None))
+    wrong = connect(s3_server, remote_bucket, key=KEY, secret="a-wrong-secret")
+    with pytest.raises(UsageError) as caught:
+        ingest(remote_bucket.layout, wrong, pick(None))
+    shown = [repr(source), repr(wrong), repr(caught.value), caplog.text]
+    files = [path for path in remote_bucket.layout.root.rglob("*") if path.is_file()]
+    for secret in (KEY, SECRET, "a-wrong-secret"):
+        assert not any(secret in text for text in shown)
+        assert not any(secret.encode() in path.read_bytes() for path in files)
