@@ -14,7 +14,6 @@ from gold_export.export import export, is_current
 from gold_export.options import STORES, ExportOptions
 from ingest.loader import ingest
 from ingest.report import IngestReport
-from ingest.s3 import S3Source
 from ingest.source import DirectorySource, Source
 from lake import catalog
 from lake.datasets import Dataset
@@ -121,6 +120,9 @@ def open_source(request: Request) -> Source:
             "no S3 keys: set POLYGON_S3_ACCESS_KEY_ID and POLYGON_S3_SECRET_ACCESS_KEY, "
             "or name a folder with --source DIR"
         )
+    # boto3 takes half a second to import, which a run on a folder need not wait for.
+    from ingest.s3 import S3Source
+
     return S3Source(
         settings.source.s3_endpoint,
         settings.source.bucket,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from ingest import bronze, duplicates, flatfile, parse, rules
@@ -24,9 +22,7 @@ from lake.layout import Layout
 log = logging.getLogger(__name__)
 
 SHOWN = 3
-# Threads of one file; a small file is done before they would have started.
-THREADS = 2
-SMALL_FILE = 1 << 20
+NEWLINE = ord("\n")
 
 
 @dataclass(frozen=True)
@@ -86,37 +82,19 @@ def convert(
 
 
 def _checked(path: Path, dataset: Dataset, remote: RemoteFile) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The typed rows that follow the rules, and line numbers with reasons of the others.
-
-    One thread inflates the next slice while another checks the one before.
-    """
-    coming, turn = _numbered(path, remote.key), threading.Lock()
-    checked: list[tuple[int, pl.DataFrame, pl.DataFrame]] = []
-
-    def work() -> None:
-        while True:
-            with turn:
-                item = next(coming, None)
-            if item is None:
-                return
-            header, data, first = item
-            checked.append((first, *_check(parse.typed(data, header, first), dataset, remote.day)))
-
-    if path.stat().st_size < SMALL_FILE:
-        work()
-    else:
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="slice") as pool:
-            for worker in [pool.submit(work) for _ in range(THREADS)]:
-                worker.result()
-    checked.sort(key=lambda part: part[0])
-    return parse.joined([rows for _, rows, _ in checked]), pl.concat([bad for _, _, bad in checked])
-
-
-def _check(rows: pl.DataFrame, dataset: Dataset, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
-    bad = rules.rejected(rows, dataset, day)
-    if len(bad):
-        rows = rows.filter(~pl.col(LINE).is_in(bad[LINE].implode()))
-    return rows, bad
+    """The typed rows that follow the rules, and line numbers with reasons of the others."""
+    good, bad = [], []
+    for header, data, first in _numbered(path, remote.key):
+        rows = parse.typed(data, header, first)
+        broken = rules.rejected(rows, dataset, remote.day)
+        if len(broken):
+            rows = rows.filter(~pl.col(LINE).is_in(broken[LINE].implode()))
+        good.append(rows)
+        bad.append(broken)
+    unknown = [column for column in header if column not in flatfile.COLUMNS]
+    if unknown:
+        log.warning("%s: columns left out: %s", remote.key, ", ".join(unknown))
+    return parse.joined(good), pl.concat(bad)
 
 
 def _numbered(path: Path, name: str) -> Iterator[tuple[list[str], bytes, int]]:
@@ -127,11 +105,9 @@ def _numbered(path: Path, name: str) -> Iterator[tuple[list[str], bytes, int]]:
         lines = data
         if not header:
             header, lines = flatfile.split_header(data, name)
-            unknown = [column for column in header if column not in flatfile.COLUMNS]
-            if unknown:
-                log.warning("%s: columns left out: %s", name, ", ".join(unknown))
         yield header, lines, first
-        first += lines.count(b"\n")
+        # Several times faster than bytes.count, which stops at every match.
+        first += int(np.count_nonzero(np.frombuffer(lines, np.uint8) == NEWLINE))
     if not header:
         raise BadData(f"{name}: no content, not even a header")
 

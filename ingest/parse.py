@@ -51,7 +51,7 @@ def quick(data: bytes, header: list[str], first: int) -> pl.DataFrame | None:
     scale = longest_fraction(data)
     if scale is None or any(mark in data for mark in NOT_QUICK):
         return None
-    if data.count(b"\r") != data.count(b"\r\n"):
+    if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
         return None
     decimal = pl.Decimal(SMALL, max(scale, PRICE_SCALE))
     types = dict.fromkeys(WHOLE, pl.Int64()) | dict.fromkeys(DECIMALS, decimal)

@@ -50,7 +50,7 @@ def per_group(frame: pd.DataFrame, keys: list[str], compute: Any) -> list[float]
     values = pd.Series(index=frame.index, dtype=float)
     for _, group in frame.groupby(keys, sort=False):
         values[group.index] = compute(group)
-    return values.tolist()
+    return list(values)
 
 
 def decline(group: pd.DataFrame) -> list[float]:
