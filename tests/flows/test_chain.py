@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-import time
 from datetime import date
 from pathlib import Path
 
@@ -15,38 +14,11 @@ import pytest
 from lake.catalog import connect
 from lake.datasets import DATASETS
 from lake.layout import Layout
-from tests.conftest import Ran, quantmini, run
+from tests.conftest import Ran, quantmini
+from tests.flows.counts import bronze_rows, csv_rows, silver_rows
 
 DAY = "us_stocks_sip/day_aggs_v1"
 HEADER = "ticker,volume,open,close,high,low,window_start,transactions\n"
-
-
-def csv_rows(source: Path) -> dict[tuple[str, str], int]:
-    """Data rows of every flat file: (data set, date) → rows."""
-    return {
-        (dataset.name, path.name[:10]): gzip.decompress(path.read_bytes()).count(b"\n") - 1
-        for dataset in DATASETS.values()
-        for path in (source / dataset.prefix).rglob("*.csv.gz")
-    }
-
-
-def bronze_rows(layout: Layout) -> dict[tuple[str, str], int]:
-    return {
-        (name, str(day)): duckdb.sql(f"SELECT count(*) FROM '{path}'").fetchall()[0][0]
-        for name, dataset in DATASETS.items()
-        for day, path in layout.bronze_files(dataset).items()
-    }
-
-
-def silver_rows(layout: Layout) -> dict[tuple[str, str], int]:
-    with connect(layout, "1GB", 2) as lake:
-        return {
-            (name, str(day)): rows
-            for name in DATASETS
-            for day, rows in lake.sql(
-                f"SELECT date, count(*) FROM silver.{name} GROUP BY date"
-            ).fetchall()
-        }
 
 
 def test_every_row_reaches_silver(ran: Ran) -> None:
@@ -131,14 +103,3 @@ def test_query_formats(ran: Ran, tmp_path: Path, form: str) -> None:
         assert duckdb.sql(f"SELECT count(*) FROM read_parquet('{out}')").fetchall() == [(2,)]
     else:
         assert "│ NA" in out.read_text()
-
-
-@pytest.mark.slow
-def test_the_real_sample(real_sample: Path, tmp_path: Path) -> None:
-    done = run(tmp_path, real_sample)
-    expected = csv_rows(real_sample)
-    assert bronze_rows(done.layout) == silver_rows(done.layout) == expected
-    began = time.perf_counter()
-    again = quantmini(tmp_path, "run", "--source", str(real_sample))
-    assert again.stdout.startswith("nothing to do")
-    print(f"idle run: {time.perf_counter() - began:.1f} s")

@@ -13,6 +13,7 @@ from lake.catalog import connect
 from lake.datasets import DATASETS
 from lake.layout import Layout
 from tests.conftest import Ran, run
+from tests.flows.counts import bronze_rows, csv_rows, silver_rows
 from tests.gold_export.conftest import Seen, symbols
 
 STORES = [
@@ -57,5 +58,8 @@ def test_generated_market(ran: Ran, read, store: str, dataset: str, freq: str) -
 @pytest.mark.slow
 def test_real_sample(real_sample: Path, tmp_path: Path, read) -> None:
     done = run(tmp_path / "lake", real_sample)
+    expected = csv_rows(real_sample)
+    assert bronze_rows(done.layout) == silver_rows(done.layout) == expected
+    assert sum(expected.values()) == 1_512 + 9_708 + 2_322 + 43_684
     bars = [compare(done.layout, read, *store) for store in STORES]
     assert bars == [1_512, 5_848, 2_322, 43_672]
