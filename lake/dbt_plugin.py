@@ -24,8 +24,8 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Runs before dbt-duckdb attaches the lake."""
         layout = Layout(Path(self.creds.external_root))  # type: ignore[union-attr]
-        layout.catalog.parent.mkdir(parents=True, exist_ok=True)
-        layout.temp.mkdir(parents=True, exist_ok=True)
+        for folder in (layout.catalog.parent, layout.temp, layout.log("errors")):
+            folder.mkdir(parents=True, exist_ok=True)
         install_extensions(conn)
 
     def load(self, source_config: SourceConfig) -> pa.Table:  # noqa: ARG002

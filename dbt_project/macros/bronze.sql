@@ -54,3 +54,11 @@
     where false
     {%- endif %}
 {% endmacro %}
+
+{% macro newest_close(dataset) %}
+    {#- When the newest bronze day ended, for dbt source freshness; long ago where there is none. -#}
+    select coalesce(
+        timezone('America/New_York', max(parse_filename(file, true)::date) + time '16:00'),
+        timestamptz '1970-01-01'
+    ) from glob({{ quoted(bronze_glob(dataset)) }})
+{% endmacro %}

@@ -39,3 +39,14 @@
         {%- endif %}
     {%- endif %}
 {% endmacro %}
+
+{% macro keep_failures(results) %}
+    {#- The rows that failed a test, for whoever looks into it: logs/errors/<run>-<test>.parquet. -#}
+    {%- if execute %}
+    {%- for result in results if result.node.resource_type == 'test' and result.failures %}
+    copy ({{ result.node.compiled_code }})
+    to {{ quoted(target.external_root ~ '/logs/errors/' ~ invocation_id ~ '-' ~ result.node.name ~ '.parquet') }}
+    (format parquet);
+    {%- endfor %}
+    {%- endif %}
+{% endmacro %}

@@ -149,6 +149,18 @@ def test_header_only(bucket: Bucket) -> None:
         (packed(header=HEADER.replace(",close", "")), BadData, "column close missing"),
         (packed(header=HEADER + ",open"), BadData, "column open twice"),
     ],
+    # The bytes hold the time of packing, which would make other names in each test process.
+    ids=[
+        "empty",
+        "not gzip",
+        "no trailer",
+        "header alone",
+        "trailing garbage",
+        "wrong checksum",
+        "nothing packed",
+        "column missing",
+        "column twice",
+    ],
 )
 def test_bad_file(bucket: Bucket, content: bytes, error: type[Exception], part: str) -> None:
     convert_bytes(bucket, packed(bar("OLD"), bar("BAD", high="1")))
