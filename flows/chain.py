@@ -12,6 +12,8 @@ from flows.dbt import transform
 from flows.progress import bar, stage
 from gold_export.export import export, is_current
 from gold_export.options import STORES, ExportOptions
+from gold_export.verify import verify
+from gold_export.versions import prepare
 from ingest.loader import ingest
 from ingest.report import IngestReport
 from ingest.source import DirectorySource, Source
@@ -82,10 +84,14 @@ def transform_only(request: Request) -> dict[str, Any]:
     return {"gate": asdict(gate), "published": catalog.published(request.layout)}
 
 
-def export_only(request: Request) -> dict[str, Any]:
-    """Published silver to gold."""
+def export_only(request: Request, verified: bool = False) -> dict[str, Any]:
+    """Published silver to gold; on demand each store is then compared with silver by pyqlib."""
     with writing(request.layout):
-        return {"gold": export_stage(request, limits(request.settings.pipeline.mode))}
+        bounds = limits(request.settings.pipeline.mode)
+        gold = export_stage(request, bounds)
+        if verified:
+            verify_stage(request, bounds, gold)
+        return {"gold": gold}
 
 
 def ingest_stage(request: Request, bounds: Limits) -> IngestReport:
@@ -148,9 +154,20 @@ def export_stage(request: Request, bounds: Limits) -> list[dict[str, Any]]:
         for store, made_from in todo.items():
             try:
                 outcome.append(asdict(export(connection, layout, store, *made_from)))
+                prepare(layout, store)
             except QuantminiError as error:
                 outcome.append({"store": store, "error": str(error)})
     return outcome
+
+
+def verify_stage(request: Request, bounds: Limits, gold: list[dict[str, Any]]) -> None:
+    """Add `verify` to the outcome of each store, and an error where it differs from silver."""
+    for outcome in (outcome for outcome in gold if "error" not in outcome):
+        with catalog.connect(request.layout, bounds.duckdb_memory, bounds.max_workers) as con:
+            report = verify(con, request.layout, outcome["store"])
+        outcome["verify"] = asdict(report)
+        if not report.equal:
+            outcome["error"] = f"the store is not equal to silver, first at {report.worst}"
 
 
 def export_options(settings: Settings, store: str) -> ExportOptions:

@@ -96,12 +96,29 @@ def transform(datasets: Datasets = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def export(datasets: Datasets = None, as_json: Json = False) -> None:
+def export(
+    datasets: Datasets = None,
+    verify: Annotated[bool, typer.Option(help="Compare a sample, read by pyqlib, with silver.")] = (
+        False
+    ),
+    as_json: Json = False,
+) -> None:
     """Published silver to Qlib."""
     from flows import summary
     from flows.chain import export_only
 
-    finish(export_only(request(datasets, "s3", None, None)), summary.of_gold, as_json)
+    def words(document: dict[str, Any]) -> str:
+        checks = [store["verify"] for store in document["gold"] if "verify" in store]
+        lines = [
+            f"verify {check['store']}: largest difference {check['largest_difference']:g}, "
+            f"{check['missing']:,} missing, in {check['values']:,} values of "
+            f"{check['instruments']:,} instruments"
+            for check in checks
+        ]
+        return "\n".join([summary.of_gold(document), *lines])
+
+    asked = request(datasets, "s3", None, None)
+    finish(export_only(asked, verify), words, as_json)
 
 
 @app.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import subprocess
@@ -23,14 +22,25 @@ log = logging.getLogger(__name__)
 DBT_PROJECT = PROJECT / "dbt_project"
 # DuckDB needs about a KiB a row for a batch's windows, spilling aside.
 BYTES_PER_BATCH_ROW = 1024
+SEVERITY = {
+    "error": "failures",
+    "fail": "failures",
+    "runtime error": "failures",
+    "warn": "warnings",
+}
 
 
 @dataclass
 class Gate:
-    """The verdict on each data set: `passed`, `failed` or `unchanged`, and what failed."""
+    """The verdict on each data set: `passed`, `failed` or `unchanged`; what failed, what warned.
+
+    A finding is a document with `dataset`, `node`, `message` and, for a test, `rows`: the Parquet
+    file of the rows it is about.
+    """
 
     verdicts: dict[str, str]
     failures: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -49,7 +59,7 @@ def transform(layout: Layout, limits: Limits, datasets: list[Dataset]) -> Gate:
     results = build(layout, limits, changed)
     for dataset in changed:
         gate.verdicts[dataset.name] = "passed" if dataset.name in results["models"] else "failed"
-    gate.failures = results["failures"]
+    gate.failures, gate.warnings = results["failures"], results["warnings"]
     for failure in gate.failures:
         gate.verdicts[failure["dataset"]] = "failed"
     passed = {d.name: fingerprints[d.name] for d in changed if gate.verdicts[d.name] == "passed"}
@@ -105,9 +115,8 @@ def build(layout: Layout, limits: Limits, datasets: list[Dataset]) -> dict[str, 
     """Run dbt; give the models that were built and the nodes that failed.
 
     Returns:
-        `models`: names of the feature models that succeeded; `failures`: one document a failed
-        node with `dataset`, `node` and `message`. A run that dies before it has results is a
-        failure of every data set.
+        `models`: names of the feature models that succeeded; `failures` and `warnings`: findings.
+        A run that dies before it has results is a failure of every data set.
     """
     run_results = layout.dbt_target / "run_results.json"
     run_results.unlink(missing_ok=True)
@@ -126,28 +135,30 @@ def build(layout: Layout, limits: Limits, datasets: list[Dataset]) -> dict[str, 
     if not run_results.exists():
         message = (process.stdout + process.stderr).strip()[-2000:]
         failures = [{"dataset": d.name, "node": "dbt", "message": message} for d in datasets]
-        return {"models": [], "failures": failures}
+        return {"models": [], "failures": failures, "warnings": []}
     return read_results(
-        json.loads(run_results.read_text(encoding="utf-8")),
-        json.loads((layout.dbt_target / "manifest.json").read_text(encoding="utf-8")),
-        datasets,
+        read_json(run_results), read_json(layout.dbt_target / "manifest.json"), datasets, layout
     )
 
 
 def read_results(
-    results: dict[str, Any], manifest: dict[str, Any], datasets: list[Dataset]
+    results: dict[str, Any], manifest: dict[str, Any], datasets: list[Dataset], layout: Layout
 ) -> dict[str, Any]:
     """Sort dbt's results by data set. A failed node above all models fails every data set."""
-    models, failures = [], []
+    found: dict[str, Any] = {"models": [], "failures": [], "warnings": []}
     for result in results["results"]:
-        unique_id = result["unique_id"]
-        node = manifest["nodes"].get(unique_id) or manifest["unit_tests"].get(unique_id) or {}
-        owner = (node.get("attached_node") or node.get("model") or unique_id).rpartition(".")[2]
-        if result["status"] == "success" and owner in DATASETS:
-            models.append(owner)
-        if result["status"] in ("error", "fail", "runtime error"):
-            touched = [d.name for d in datasets if owner.endswith(d.name)]
-            for name in touched or [d.name for d in datasets]:
-                message = " ".join((result.get("message") or "").split())
-                failures.append({"dataset": name, "node": unique_id, "message": message})
-    return {"models": models, "failures": failures}
+        unique_id, status = result["unique_id"], result["status"]
+        node = manifest["nodes"].get(unique_id, {})
+        owner = (node.get("attached_node") or unique_id).rpartition(".")[2]
+        if status == "success" and owner in DATASETS:
+            found["models"].append(owner)
+        if status not in SEVERITY:
+            continue
+        finding = {"node": unique_id, "message": " ".join((result["message"] or "").split())}
+        if result["failures"]:
+            run = results["metadata"]["invocation_id"]
+            finding["rows"] = str(layout.log("errors") / f"{run}-{node['name']}.parquet")
+        owners = [d.name for d in datasets if owner.endswith(d.name)]
+        for name in owners or [d.name for d in datasets]:
+            found[SEVERITY[status]].append({"dataset": name} | finding)
+    return found

@@ -34,18 +34,33 @@ def of_ingest(document: dict[str, Any]) -> str:
             )
             line += f", {count} {reason.replace('_', ' ')}" if count else ""
         lines.append(line)
-    lines += [f"FAILED {e['dataset']} {e['date']}: {e['error']}" for e in document["failed"]]
+    lines += [
+        f"FAILED {entry['dataset']} {entry['date'] or 'listing'}: {entry['error']}"
+        for entry in document["failed"]
+    ]
     return "\n".join(lines) or "ingest: nothing to do"
 
 
 def of_gate(document: dict[str, Any]) -> str:
-    """The verdict on each data set, then what failed."""
+    """The verdict on each data set, then what failed and what to look at."""
     gate = document["gate"]
     verdicts = ", ".join(f"{name} {verdict}" for name, verdict in gate["verdicts"].items())
-    failures = [f"FAILED {f['node']}: {f['message']}" for f in gate["failures"]]
-    if failures:
-        failures.append("the failed data sets stay at their last published snapshot")
-    return "\n".join([f"gate: {verdicts}", *failures])
+    lines = [f"gate: {verdicts}"]
+    lines += [f"warning {finding(entry)}" for entry in gate["warnings"]]
+    lines += [f"FAILED {finding(entry)}" for entry in gate["failures"]]
+    if gate["failures"]:
+        lines.append(
+            "the failed data sets stay at their last published snapshot; mend bronze or the model, "
+            "then `quantmini transform`"
+        )
+    return "\n".join(lines)
+
+
+def finding(entry: dict[str, str]) -> str:
+    """One failed or warning node, with the command that shows its rows."""
+    name = entry["node"].split(".")[2]
+    text = f"{entry['dataset']} {name}: {entry['message']}"
+    return f"{text}; rows: quantmini query \"FROM '{entry['rows']}'\"" if "rows" in entry else text
 
 
 def of_gold(document: dict[str, Any]) -> str:

@@ -33,5 +33,5 @@ class Plugin(BasePlugin):
         return sessions()
 
     def default_materialization(self) -> str:
-        """A view over the loaded table."""
-        return "view"
+        """A table in memory: a view would be seen only by connections opened after it."""
+        return "table"

@@ -46,7 +46,11 @@ def test_a_failed_gate_keeps_yesterday_in_service(tmp_path: Path) -> None:
         assert published(layout)["stocks_daily"] == before["stocks_daily"]
         assert served(tmp_path, "stocks_daily") == DAYS[:2]
     text = summary.of_gate({"gate": vars(gate)})
-    assert "FAILED test.quantmini.stocks_daily_ohlc_order" in text
+    assert "FAILED stocks_daily stocks_daily_ohlc_order: Got 4 results" in text
+    (rows,) = [failure["rows"] for failure in gate.failures]
+    assert f"quantmini query \"FROM '{rows}'\"" in text
+    with connect(layout, "1GB", 2) as lake:
+        assert lake.sql(f"SELECT DISTINCT date FROM '{rows}'").fetchall() == [(DAYS[2],)]
     assert "stay at their last published snapshot" in text
     assert served(tmp_path, "stocks_minute") == DAYS
 
