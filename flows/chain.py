@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flows.dbt import transform
+from flows.dbt import Gate, transform
 from flows.progress import bar, stage
 from gold_export.export import export, is_current
 from gold_export.options import STORES, ExportOptions
@@ -60,7 +60,7 @@ def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
     with writing(request.layout):
         bounds = step("profile", limits, request.settings.pipeline.mode)
         report = step("ingest", ingest_stage, request, bounds)
-        gate = step("transform", transform, request.layout, bounds, request.datasets)
+        gate = step("transform", transform_stage, request, bounds)
         gold = step("export", export_stage, request, bounds)
     return {
         **report.as_dict(),
@@ -80,7 +80,7 @@ def transform_only(request: Request) -> dict[str, Any]:
     """Bronze to published silver."""
     with writing(request.layout):
         bounds = limits(request.settings.pipeline.mode)
-        gate = transform(request.layout, bounds, request.datasets)
+        gate = transform_stage(request, bounds)
     return {"gate": asdict(gate), "published": catalog.published(request.layout)}
 
 
@@ -110,6 +110,11 @@ def ingest_stage(request: Request, bounds: Limits) -> IngestReport:
             mode=bounds.mode,
             on_progress=advance,
         )
+
+
+def transform_stage(request: Request, bounds: Limits) -> Gate:
+    """Bronze to silver, tested and published."""
+    return transform(request.layout, bounds, request.datasets, request.settings.features)
 
 
 def open_source(request: Request) -> Source:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from lake.datasets import pick
-from lake.errors import QuantminiError
+from lake.errors import QuantminiError, UsageError
 from lake.layout import Layout
 from lake.settings import CONFIG, load
 
@@ -39,6 +39,8 @@ def request(
     """What the user asked for, with the settings of this moment."""
     from flows.chain import Request
 
+    if start and end and start > end:
+        raise UsageError(f"--start {start:%Y-%m-%d} is after --end {end:%Y-%m-%d}")
     days = [moment.date() if moment else None for moment in (start, end)]
     return Request(load(), pick(names), source, *days)
 
@@ -207,8 +209,6 @@ def finish(document: dict[str, Any], words: Any, as_json: bool) -> None:
 
 def main() -> None:
     """Entry point: known errors print one line on stderr and exit 1; usage errors exit 2."""
-    from lake.errors import UsageError
-
     logging.basicConfig(
         level=os.environ.get("QUANTMINI_LOG_LEVEL", "WARNING"),
         format="%(levelname)s %(message)s",

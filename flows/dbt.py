@@ -48,9 +48,22 @@ class Gate:
         return "failed" not in self.verdicts.values()
 
 
-def transform(layout: Layout, limits: Limits, datasets: list[Dataset]) -> Gate:
-    """Bring silver up to bronze with `dbt build`, unless nothing changed since it last passed."""
-    fingerprints = {dataset.name: fingerprint(layout, dataset) for dataset in datasets}
+def transform(
+    layout: Layout, limits: Limits, datasets: list[Dataset], features: dict[str, list[str]]
+) -> Gate:
+    """Bring silver up to bronze with `dbt build`, unless nothing changed since it last passed.
+
+    Args:
+        layout: the lake.
+        limits: DuckDB's memory and threads, and with them the size of a batch.
+        datasets: what to build.
+        features: the configured features, which dbt reads from the settings itself; a change of
+            them is a change of silver.
+    """
+    fingerprints = {
+        dataset.name: fingerprint(layout, dataset, features.get(dataset.name))
+        for dataset in datasets
+    }
     done = read_json(layout.transformed) if layout.catalog.exists() else {}
     changed = [d for d in datasets if done.get(d.name) != fingerprints[d.name]]
     gate = Gate({dataset.name: "unchanged" for dataset in datasets})
@@ -67,8 +80,8 @@ def transform(layout: Layout, limits: Limits, datasets: list[Dataset]) -> Gate:
     return gate
 
 
-def fingerprint(layout: Layout, dataset: Dataset) -> str:
-    """What decides a data set's silver: its bronze files and the dbt project, by stat alone.
+def fingerprint(layout: Layout, dataset: Dataset, features: list[str] | None) -> str:
+    """What decides a data set's silver: features, bronze files and the dbt project, by stat alone.
 
     Moneyness reads the underlyings' day bars, so options_daily depends on those files too.
     """
@@ -78,7 +91,7 @@ def fingerprint(layout: Layout, dataset: Dataset) -> str:
     files = [path for folder in folders for path in sorted(folder.rglob("*.parquet"))]
     for part in ("models", "macros", "seeds", "tests"):
         files += [path for path in sorted((DBT_PROJECT / part).rglob("*")) if path.is_file()]
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(repr(features).encode())
     for path in files:
         stat = path.stat()
         digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())

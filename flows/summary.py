@@ -60,7 +60,10 @@ def finding(entry: dict[str, str]) -> str:
     """One failed or warning node, with the command that shows its rows."""
     name = entry["node"].split(".")[2]
     text = f"{entry['dataset']} {name}: {entry['message']}"
-    return f"{text}; rows: quantmini query \"FROM '{entry['rows']}'\"" if "rows" in entry else text
+    if "rows" not in entry:
+        return text
+    path = entry["rows"].replace("'", "''")
+    return f"{text}; rows: quantmini query \"FROM '{path}'\""
 
 
 def of_gold(document: dict[str, Any]) -> str:

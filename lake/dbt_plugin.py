@@ -6,6 +6,7 @@ attached, and serves the exchange calendar as a source, so that it is never a st
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import duckdb
@@ -16,6 +17,7 @@ from dbt.adapters.duckdb.utils import SourceConfig
 from lake.calendar import sessions
 from lake.catalog import install_extensions
 from lake.layout import Layout
+from lake.settings import load as load_settings
 
 
 class Plugin(BasePlugin):
@@ -27,6 +29,11 @@ class Plugin(BasePlugin):
         for folder in (layout.catalog.parent, layout.temp, layout.log("errors")):
             folder.mkdir(parents=True, exist_ok=True)
         install_extensions(conn)
+
+    def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Each connection of dbt knows which features are configured."""
+        features = json.dumps(load_settings().features).replace("'", "''")
+        cursor.execute(f"SET VARIABLE features = '{features}'")
 
     def load(self, source_config: SourceConfig) -> pa.Table:  # noqa: ARG002
         """The exchange's sessions: `date`, `open`, `close` (UTC)."""

@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -26,6 +27,7 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from lake.datasets import pick
 from lake.errors import UsageError
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -101,6 +103,9 @@ class Settings(BaseSettings):
     source: Source = Source()
     processing: Processing = Processing()
     gold: Gold = Gold()
+    # Data set → the features to compute; all of them where a data set is not named. Which exist is
+    # written in the models' YAML, so dbt says when one does not.
+    features: dict[str, list[str]] = {}
     s3_access_key_id: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("POLYGON_S3_ACCESS_KEY_ID", "s3_access_key_id")
     )
@@ -111,6 +116,12 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("POLYGON_API_KEY", "api_key")
     )
+
+    @field_validator("features")
+    @classmethod
+    def _known_data_sets(cls, features: dict[str, list[str]]) -> dict[str, list[str]]:
+        pick(list(features))
+        return features
 
     @classmethod
     def settings_customise_sources(

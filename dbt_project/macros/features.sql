@@ -1,13 +1,45 @@
-{#- One macro a formula that two models share or that deserves its name (DESIGN: docs/features.md). -#}
+{#- One macro a formula that two models share or that deserves its name. docs/features.md explains all. -#}
+
+{% macro configured_features() %}
+    {#- The features of this model to compute: the settings' list, or all that its YAML marks as features. -#}
+    {%- set known = [] -%}
+    {%- for column in model.columns.values() if column.meta.get('feature') -%}
+        {%- do known.append(column.name) -%}
+    {%- endfor -%}
+    {%- set settings = fromjson(run_query("select getvariable('features')").rows[0][0] or '{}') -%}
+    {%- set wanted = settings.get(model.name, known) -%}
+    {%- for name in wanted if name not in known -%}
+        {%- do exceptions.raise_compiler_error(
+            'features.' ~ model.name ~ ': unknown feature ' ~ name ~ '; known: ' ~ known | join(', ')
+        ) -%}
+    {%- endfor -%}
+    {{- return(wanted) -}}
+{% endmacro %}
+
+{% macro feature(name, expression) -%}
+    {#- A column of a feature; null, and not computed, where the settings leave it out. -#}
+    {%- if not execute or model.resource_type == 'unit_test' or name in configured_features() -%}
+    {{ expression }} as {{ name }}
+    {%- else -%}
+    null::{{ model.columns[name].data_type }} as {{ name }}
+    {%- endif -%}
+{%- endmacro %}
 
 {% macro log_decline(close, previous_close) -%}
     {#- Subtracted from 0: the negative of an unchanged close would print as -0. -#}
     0 - ln({{ close }}::double / {{ previous_close }}::double)
 {%- endmacro %}
 
-{% macro bar_return(bars=none) -%}
-    {%- set prefix = bars ~ '.' if bars else '' -%}
-    {{ prefix }}close::double / {{ prefix }}open::double - 1
+{% macro bar_return(bars) -%}
+    {{ bars }}.close::double / {{ bars }}.open::double - 1
+{%- endmacro %}
+
+{% macro velocity(bars) -%}
+    ({{ bars }}.close - {{ bars }}.previous_close)::double / (epoch({{ bars }}.ts - {{ bars }}.previous_ts) / 60)
+{%- endmacro %}
+
+{% macro signed_share(bars, window) -%}
+    sum({{ bars }}.signed_volume) over {{ window }} / nullif(sum({{ bars }}.volume) over {{ window }}, 0)
 {%- endmacro %}
 
 {% macro trading_session(date, ts) -%}

@@ -40,6 +40,12 @@
         {%- endif %}
     ),
 
+    versions as (
+        -- Another list of features is another content, so each day is built anew.
+        select * replace (md5(concat_ws(' ', version, '{{ configured_features() | join(' ') }}')) as version)
+        from bronze
+    ),
+
     ledger as (
         select date, version from lake.metadata.days where dataset = '{{ dataset }}' and {{ known }}
     ),
@@ -47,11 +53,11 @@
     days as (
         select
             date,
-            bronze.file,
-            bronze.version,
-            coalesce(bronze.rows, 0) as rows,
-            bronze.version is distinct from ledger.version as changed
-        from bronze full join ledger using (date)
+            versions.file,
+            versions.version,
+            coalesce(versions.rows, 0) as rows,
+            versions.version is distinct from ledger.version as changed
+        from versions full join ledger using (date)
     ),
 
     islands as (

@@ -34,14 +34,14 @@ def test_a_failed_gate_keeps_yesterday_in_service(tmp_path: Path) -> None:
     for name in DATASETS:
         for day in DAYS[:2]:
             write_day(tmp_path, name, day)
-    assert transform(layout, bounds, pick(None)).passed
+    assert transform(layout, bounds, pick(None), {}).passed
     before = published(layout)
 
     write_day(tmp_path, "stocks_daily", DAYS[2], spread=-0.05)
     write_day(tmp_path, "stocks_minute", DAYS[2])
     # The second time nothing is new in silver, and the verdict stands all the same.
     for _ in range(2):
-        gate = transform(layout, bounds, pick(None))
+        gate = transform(layout, bounds, pick(None), {})
         assert gate.verdicts["stocks_daily"] == "failed"
         assert published(layout)["stocks_daily"] == before["stocks_daily"]
         assert served(tmp_path, "stocks_daily") == DAYS[:2]
@@ -55,7 +55,9 @@ def test_a_failed_gate_keeps_yesterday_in_service(tmp_path: Path) -> None:
     assert served(tmp_path, "stocks_minute") == DAYS
 
     write_day(tmp_path, "stocks_daily", DAYS[2], seed=1)
-    assert transform(layout, bounds, pick(["stocks_daily"])).verdicts == {"stocks_daily": "passed"}
+    assert transform(layout, bounds, pick(["stocks_daily"]), {}).verdicts == {
+        "stocks_daily": "passed"
+    }
     assert served(tmp_path, "stocks_daily") == DAYS
 
 

@@ -35,9 +35,9 @@ features as (
         windowed.close,
         windowed.volume,
         windowed.transactions,
-        {{ moneyness('underlying_bars.close') }} as moneyness,
-        (contracts.expiration_date - windowed.date)::integer as days_to_expiry,
-        windowed.volume::double / nullif(windowed.mean_volume, 0) as relative_volume
+        {{ feature('moneyness', moneyness('underlying_bars.close')) }},
+        {{ feature('days_to_expiry', '(contracts.expiration_date - windowed.date)::integer') }},
+        {{ feature('relative_volume', 'windowed.volume::double / nullif(windowed.mean_volume, 0)') }}
     from windowed
     inner join contracts on windowed.ticker = contracts.ticker
     left join underlying_bars

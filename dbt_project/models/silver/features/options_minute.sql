@@ -46,9 +46,8 @@ features as (
         signed.close,
         signed.volume,
         signed.transactions,
-        {{ corwin_schultz('signed') }} as bid_ask_spread,
-        sum(signed.signed_volume) over last_20
-        / nullif(sum(signed.volume) over last_20, 0) as volume_imbalance
+        {{ feature('bid_ask_spread', corwin_schultz('signed')) }},
+        {{ feature('volume_imbalance', signed_share('signed', 'last_20')) }}
     from signed
     inner join contracts on signed.ticker = contracts.ticker
     window last_20 as (

@@ -22,11 +22,11 @@ features as (
         close,
         volume,
         transactions,
-        {{ log_decline('close', 'previous_close') }} as alpha_daily,
-        (high - low)::double as price_range,
-        {{ bar_return() }} as daily_return,
-        case when volume > 0 then (high + low)::double / 2 end as vwap,
-        volume::double / nullif(mean_volume, 0) as relative_volume
+        {{ feature('alpha_daily', log_decline('close', 'previous_close')) }},
+        {{ feature('price_range', '(high - low)::double') }},
+        {{ feature('daily_return', bar_return('windowed')) }},
+        {{ feature('vwap', 'case when volume > 0 then (high + low)::double / 2 end') }},
+        {{ feature('relative_volume', 'volume::double / nullif(mean_volume, 0)') }}
     from windowed
     where not is_context
 )

@@ -27,10 +27,9 @@ features as (
         windowed.close,
         windowed.volume,
         windowed.transactions,
-        {{ log_decline('windowed.close', 'windowed.previous_close') }} as alpha_minute,
-        (windowed.close - windowed.previous_close)::double
-        / (epoch(windowed.ts - windowed.previous_ts) / 60) as price_velocity,
-        {{ bar_return('windowed') }} as minute_return
+        {{ feature('alpha_minute', log_decline('windowed.close', 'windowed.previous_close')) }},
+        {{ feature('price_velocity', velocity('windowed')) }},
+        {{ feature('minute_return', bar_return('windowed')) }}
     from windowed
     left join sessions on windowed.date = sessions.date
 )
