@@ -14,7 +14,9 @@ from gold_export.export import export, is_current
 from gold_export.options import STORES, ExportOptions
 from gold_export.verify import verify
 from gold_export.versions import prepare
+from ingest import convert
 from ingest.loader import ingest
+from ingest.memory import MemoryLimits
 from ingest.report import IngestReport
 from ingest.source import DirectorySource, Source
 from lake import catalog
@@ -96,7 +98,7 @@ def export_only(request: Request, verified: bool = False) -> dict[str, Any]:
 
 def ingest_stage(request: Request, bounds: Limits) -> IngestReport:
     """Flat files to bronze."""
-    processing = request.settings.processing
+    processing, watch = request.settings.processing, request.settings.monitoring
     with bar("ingest") as advance:
         return ingest(
             request.layout,
@@ -105,7 +107,16 @@ def ingest_stage(request: Request, bounds: Limits) -> IngestReport:
             request.start,
             request.end,
             workers=bounds.max_workers,
-            max_bad_share=processing.max_bad_share,
+            downloads=bounds.max_concurrent_downloads,
+            limits=convert.Limits(
+                processing.max_bad_share, bounds.parquet_row_group_size, bounds.slice_bytes
+            ),
+            memory=MemoryLimits(
+                processing.max_memory_gb or bounds.max_memory_gb,
+                watch.memory_warning_percent / 100,
+                watch.memory_critical_percent / 100,
+                watch.memory_pause_seconds,
+            ),
             keep_landing=processing.keep_landing,
             mode=bounds.mode,
             on_progress=advance,

@@ -6,7 +6,8 @@ From the exchange calendar and never from the data, so that one stray row cannot
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from functools import cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -43,9 +44,15 @@ class Sessions:
         return Sessions(self.dates[cut], self.opens[cut], self.local_opens[cut], self.minutes[cut])
 
 
+@cache
+def _schedule() -> pa.Table:
+    """Every session the exchange calendar knows; taking it out of pandas costs 20 ms."""
+    return calendar.sessions()
+
+
 def sessions(first: date, last: date) -> Sessions:
     """The sessions of the New York Stock Exchange from `first` to `last`, both included."""
-    table = calendar.sessions()
+    table = _schedule()
     days = pc.and_(pc.greater_equal(table["date"], first), pc.less_equal(table["date"], last))
     table = table.filter(days)
     opens = table["open"].to_numpy().astype("datetime64[us]")
@@ -59,6 +66,12 @@ def sessions(first: date, last: date) -> Sessions:
         local_opens=np.array(local, "datetime64[s]"),
         minutes=(closes - opens) // np.timedelta64(1, "m"),
     )
+
+
+def following(part: Sessions, count: int) -> Sessions:
+    """The sessions after the last of `part`, at most `count` of them."""
+    last: date = part.dates[-1].item()
+    return sessions(last + timedelta(days=1), last + timedelta(days=count * 2 + 10)).part(0, count)
 
 
 def offsets(part: Sessions, frequency: Frequency) -> npt.NDArray[np.int64]:

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import duckdb
+
 from gold_export import queries
+from lake.datasets import DATASETS
 from lake.errors import UsageError
 
 # Store → its data sets.
@@ -18,7 +21,7 @@ STORES = {
 # Qlib keeps one file an instrument and field, so only day bars of stocks are exported whole.
 DEFAULT_TOP = {"stocks_daily": 0, "stocks_minute": 500, "options": 5000}
 # Raised when the same silver gives other bytes than before, so that old stores are rebuilt.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class ExportOptions:
         symbols: the tickers to export; empty means no list.
         top: keep this many, by dollar volume over the exported bars, for each data set of the
             store; 0 keeps all; None is the store's default, and all where `symbols` is given.
+        lists: for each N of these, `instruments/top<N>.txt` names the N largest instruments of the
+            store by dollar volume over the exported bars.
         adjustment: `none`: prices as traded, factor 1.0 at every bar.
         batch_rows: rows held at a time; changes memory, never the result.
     """
@@ -38,6 +43,7 @@ class ExportOptions:
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     symbols: tuple[str, ...] = ()
     top: int | None = None
+    lists: tuple[int, ...] = (100,)
     adjustment: str = "none"
     batch_rows: int = 250_000
 
@@ -62,6 +68,7 @@ class ExportReport:
             exchange, or outside its regular minutes.
         seconds: wall-clock time of this call.
         skipped: True when the store was up to date and nothing was written.
+        incremental: True when only what changed in silver was written.
     """
 
     store: str
@@ -72,6 +79,35 @@ class ExportReport:
     left_out: int
     seconds: float
     skipped: bool
+    incremental: bool
+
+
+@dataclass(frozen=True)
+class Job:
+    """One export: `con` has `silver.<dataset>` at `snapshots`, the rest is as `export` takes it."""
+
+    con: duckdb.DuckDBPyConnection
+    store: str
+    snapshots: Mapping[str, int]
+    options: ExportOptions
+
+    @property
+    def datasets(self) -> list[str]:
+        """The data sets to export, in the store's order."""
+        return [name for name in STORES[self.store] if name in self.snapshots]
+
+    @property
+    def top(self) -> int:
+        """The number of instruments to keep, 0 for all."""
+        return self.options.limit(self.store)
+
+    def among(self, dataset: str) -> tuple[str, list[list[str]]]:
+        """The SQL condition on a bar `t` that a list of tickers means, and its parameters."""
+        if not self.options.symbols:
+            return "true", []
+        return f"t.{DATASETS[dataset].instrument} in (select unnest(?))", [
+            list(self.options.symbols)
+        ]
 
 
 def check(store: str, snapshots: Mapping[str, int], options: ExportOptions) -> None:
@@ -99,5 +135,6 @@ def made_from(store: str, snapshots: Mapping[str, int], options: ExportOptions) 
         "fields": {name: sorted(set(columns)) for name, columns in options.fields.items()},
         "symbols": sorted(set(options.symbols)),
         "top": options.limit(store),
+        "lists": sorted(set(options.lists)),
         "adjustment": options.adjustment,
     }

@@ -1,7 +1,7 @@
 """The SQL over silver: which bars have a place in the calendar, and what is written of them.
 
-Two temporary tables stand beside silver while an export runs: `gold_sessions` (calendars.as_table)
-and `gold_universe` (ticker, number).
+Two tables stand beside silver while an export runs: `gold_sessions` (calendars.as_table) and
+`gold_universe` (ticker, number).
 """
 
 from __future__ import annotations
@@ -19,55 +19,67 @@ _PRICES = ("open", "high", "low", "close", "vwap")
 FACTORS = {"none": "1.0::double"}
 
 
-def fields(con: duckdb.DuckDBPyConnection, dataset: str, chosen: Sequence[str]) -> list[str]:
-    """The fields to write for a data set: those chosen, or everything numeric in silver.
+def fields(con: duckdb.DuckDBPyConnection, dataset: str, chosen: Sequence[str]) -> dict[str, str]:
+    """The fields to write and their types: those chosen, or everything numeric in silver.
 
     Raises:
         UsageError: a chosen field does not exist.
     """
     columns = con.execute(f"describe silver.{dataset}").fetchall()
-    known = [name for name, kind, *_ in columns if str(kind).startswith(_NUMERIC)]
+    known = {name: str(kind) for name, kind, *_ in columns if str(kind).startswith(_NUMERIC)}
     if dataset == "stocks_daily":
-        known += ["factor", "change"]
+        known |= {"factor": "DOUBLE", "change": "DOUBLE"}
     unknown = [name for name in chosen if name not in known]
     if unknown:
         raise UsageError(f"{dataset} has no field {', '.join(unknown)}; known: {', '.join(known)}")
-    return list(dict.fromkeys(chosen)) or known
+    return {name: known[name] for name in chosen or known}
 
 
-def universe(dataset: str, listed: bool, top: int) -> str:
-    """One row a ticker: ticker, rows, placed, first, last; largest dollar volume first.
+def places(
+    dataset: str,
+    adjustment: str,
+    source: str,
+    among: str = "true",
+    *,
+    base: int = 0,
+    extra: str = "",
+) -> str:
+    """One row a ticker, sorted: ticker, rows, placed, first, last, dollars, close.
 
-    `placed` counts the bars with a place in the calendar, `first` and `last` are their outermost
-    calendar indexes. Whole dollars are summed, as integers, so that the ranking does not depend on
-    the order in which threads add.
+    `placed` counts the bars with a place in the calendar, `first` and `last` are the outermost of
+    their calendar indexes less `base`, `dollars` is their volume and `close` the last of their
+    adjusted closes. Whole dollars are summed, as integers, so that the sum does not depend on the
+    order in which threads add, and sums of parts are the sum of the whole.
 
     Args:
         dataset: the data set's name.
-        listed: keep only the tickers of the one parameter, a list.
-        top: keep this many, 0 for all.
+        adjustment: a key of FACTORS.
+        source: where the bars are, `silver.<dataset>` or a table like it.
+        among: SQL condition on a bar `t`.
+        base: the index that counts as 0.
+        extra: one more aggregate over the columns of `t`, with its comma.
     """
-    key = DATASETS[dataset].instrument
     return f"""
         with bars as (
-            select t.{key} as ticker, (t.close::double * t.volume::double)::hugeint as dollars,
-                {_position(dataset)} as position
-            from silver.{dataset} as t left join gold_sessions as s on t.date = s.date
-            {f"where t.{key} in (select unnest(?))" if listed else ""}
+            select t.*, (t.close::double * t.volume::double)::hugeint as traded,
+                {_close(dataset, adjustment)} as adjusted, {_position(dataset)} - {base} as position
+            from {source} as t left join gold_sessions as s on t.date = s.date
+            where {among}
         )
-        select ticker, count(*) as rows, count(position) as placed,
-            min(position) as first, max(position) as last
-        from bars group by ticker
-        order by sum(dollars) filter (position is not null) desc nulls last, ticker
-        {f"limit {top}" if top else ""}
+        select {DATASETS[dataset].instrument} as ticker, count(*) as rows,
+            count(position) as placed, min(position) as first, max(position) as last,
+            (sum(traded) filter (position is not null))::decimal(38, 0) as dollars,
+            arg_max_null(adjusted, position) filter (position is not null) as close{extra}
+        from bars group by all order by ticker
     """
 
 
-def bars(dataset: str, columns: Sequence[str], adjustment: str, base: int) -> str:
+def bars(dataset: str, columns: Sequence[str], adjustment: str, base: int, source: str = "") -> str:
     """One row a placed bar of the universe, sorted: number, position - base, then each column.
 
     Columns are float32, but for `change`: it holds the adjusted close as a double, from which
-    `series.changes` makes it. (A window function here costs half of the query again.)
+    `series.changes` makes it. (A window function here costs half of the query again.) The bars
+    come from `source`, silver where none is given.
     """
     values = [(_value(dataset, column, adjustment), column) for column in columns]
     expressions = ", ".join(
@@ -77,7 +89,7 @@ def bars(dataset: str, columns: Sequence[str], adjustment: str, base: int) -> st
     return f"""
         with bars as (
             select t.*, u.number, {_position(dataset)} - {base} as position
-            from silver.{dataset} as t
+            from {source or f"silver.{dataset}"} as t
             join gold_sessions as s on t.date = s.date
             join gold_universe as u on t.{DATASETS[dataset].instrument} = u.ticker
         )
@@ -104,7 +116,31 @@ def _value(dataset: str, column: str, adjustment: str) -> str:
     if column == "factor":
         return factor
     if column == "change":
-        return f"close::double * {factor}"
+        return _close(dataset, adjustment)
     if column in _PRICES:
         return f'"{column}"::double * {factor}'
     return f'"{column}"::double / {factor}' if column == "volume" else f'"{column}"::double'
+
+
+def _close(dataset: str, adjustment: str) -> str:
+    """SQL of the adjusted close as a double."""
+    return f"close::double * {FACTORS[adjustment if dataset == 'stocks_daily' else 'none']}"
+
+
+# Tickers that are new, or did not only gain bars after their last one.
+RESTATED = """
+    select ticker from gold_added as a left join gold_before as b using (ticker)
+    where b.ticker is null or not a.plain or a.first <= b.last
+"""
+PLACES_NOW = """
+    select b.ticker, b.rows + coalesce(a.rows, 0) as rows,
+        b.placed + coalesce(a.placed, 0) as placed,
+        coalesce(b.first, a.first) as first, coalesce(a.last, b.last) as last,
+        coalesce((b.dollars + a.dollars)::decimal(38, 0), b.dollars, a.dollars) as dollars,
+        case when a.last is null then b.close else a.close end as close
+    from gold_before as b left join gold_added as a using (ticker)
+    where b.ticker not in (select ticker from gold_restated)
+    union all by name
+    from gold_again
+    order by ticker
+"""

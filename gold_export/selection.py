@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from gold_export import calendars, names, queries
+from gold_export import calendars, names
 from gold_export.series import Spans
 from lake.datasets import DATASETS
 
@@ -22,93 +23,97 @@ class Selection:
 
     Attributes:
         dataset: its name.
-        frequency: `day` or `1min`.
-        base: where `moments` begins in the calendar of `gold_sessions`.
-        moments: the calendar, datetime64[s]; New York wall-clock time for 1min.
+        part: the sessions of the calendar.
+        base: where they begin in the calendar that `places` counts in.
         tickers: N tickers, in the order of their instruments.
-        spans: the N instruments and their places in `moments`.
+        spans: the N instruments and their places in the calendar.
+        closes: (N,) float64, the adjusted close of the last bar of each.
+        dollars: dollar volume of each in whole dollars.
         rows: silver rows with a place in the calendar.
         left_out: silver rows of the universe without one.
     """
 
     dataset: str
-    frequency: calendars.Frequency
+    part: calendars.Sessions
     base: int
-    moments: npt.NDArray[np.datetime64]
     tickers: list[str]
     spans: Spans
+    closes: npt.NDArray[np.float64]
+    dollars: list[int]
     rows: int
     left_out: int
 
-    def lifetimes(self) -> dict[str, tuple[np.datetime64, np.datetime64]]:
-        """Instrument → the moments of its first and last bar."""
-        first, last = self.moments[self.spans.first], self.moments[self.spans.last]
-        return dict(zip(self.spans.names, zip(first, last, strict=True), strict=True))
+    @property
+    def frequency(self) -> calendars.Frequency:
+        """`day` or `1min`."""
+        return frequency(self.dataset)
+
+
+def frequency(dataset: str) -> calendars.Frequency:
+    """The frequency of a data set's bars."""
+    return "1min" if DATASETS[dataset].minute else "day"
+
+
+def dates(con: duckdb.DuckDBPyConnection, dataset: str) -> tuple[date, date] | None:
+    """The first and last date in `silver.<dataset>`, None where it is empty."""
+    [(first, last)] = con.execute(f"select min(date), max(date) from silver.{dataset}").fetchall()
+    return None if first is None else (first, last)
 
 
 @contextmanager
-def selected(
-    con: duckdb.DuckDBPyConnection, dataset: str, symbols: tuple[str, ...], top: int
-) -> Iterator[Selection | None]:
-    """Select what to export; `gold_sessions` and `gold_universe` stand in `con` meanwhile.
+def registered(con: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
+    """Let SQL see these tables by name; afterwards nobody does."""
+    for name, table in tables.items():
+        con.register(name, table)
+    try:
+        yield
+    finally:
+        for name in tables:
+            con.unregister(name)
+
+
+def numbered(tickers: list[str], numbers: npt.NDArray[np.int64]) -> pa.Table:
+    """The table `gold_universe`: some tickers with their numbers in a selection."""
+    return pa.table({"ticker": pa.array(tickers, pa.string()), "number": numbers.astype(np.int32)})
+
+
+def select(
+    dataset: str, places: pa.Table, sessions: calendars.Sessions, top: int
+) -> Selection | None:
+    """Choose the largest tickers and the stretch of the calendar between their outermost bars.
 
     Args:
-        con: has `silver.<dataset>`.
         dataset: its name.
-        symbols: tickers to keep, empty for no list.
-        top: how many to keep by dollar volume, 0 for all.
+        places: as `queries.places` gives them, `first` and `last` counted in `sessions`.
+        sessions: cover every bar.
+        top: how many tickers to keep by dollar volume, 0 for all.
 
-    Yields:
+    Returns:
         The selection; None where no bar of the universe lies in a session.
     """
-    frequency: calendars.Frequency = "1min" if DATASETS[dataset].minute else "day"
-    [(first, last)] = con.execute(f"select min(date), max(date) from silver.{dataset}").fetchall()
-    if first is None:
-        yield None
-        return
-    part = calendars.sessions(first, last)
-    con.register("gold_sessions", calendars.as_table(part, frequency))
-    try:
-        selection = _select(con, dataset, frequency, part, symbols, top)
-        if selection is not None:
-            numbers = np.arange(len(selection.tickers), dtype=np.int32)
-            table = pa.table(
-                {"ticker": pa.array(selection.tickers, pa.string()), "number": numbers}
-            )
-            con.register("gold_universe", table)
-        yield selection
-    finally:
-        con.unregister("gold_sessions")
-        con.unregister("gold_universe")
-
-
-def _select(
-    con: duckdb.DuckDBPyConnection,
-    dataset: str,
-    frequency: calendars.Frequency,
-    part: calendars.Sessions,
-    symbols: tuple[str, ...],
-    top: int,
-) -> Selection | None:
-    sql = queries.universe(dataset, listed=bool(symbols), top=top)
-    found = con.execute(sql, [list(symbols)] if symbols else []).fetchall()
-    places = {ticker: (first, last) for ticker, _, placed, first, last in found if placed}
-    if not places:
+    if top:
+        order = [("dollars", "descending"), ("ticker", "ascending")]
+        places = places.sort_by(order).slice(0, top)
+    rows, placed = (int(places[name].to_numpy().sum()) for name in ("rows", "placed"))
+    if not placed:
         return None
+    places = places.filter(places["first"].is_valid())
     prefix = "O:" if DATASETS[dataset].asset == "options" else ""
-    instruments = names.instruments(places, prefix)
-    bounds = np.array([places[ticker] for ticker in instruments], np.int64)
-    offsets = calendars.offsets(part, frequency)
-    start, stop = np.searchsorted(offsets, [bounds.min(), bounds.max()], side="right")
+    row_of = {ticker: row for row, ticker in enumerate(places["ticker"].to_pylist())}
+    instruments = names.instruments(row_of, prefix)
+    places = places.take([row_of[ticker] for ticker in instruments])
+    first, last = (places[name].to_numpy() for name in ("first", "last"))
+    offsets = calendars.offsets(sessions, frequency(dataset))
+    start, stop = np.searchsorted(offsets, [first.min(), last.max()], side="right")
     base = int(offsets[start - 1])
-    rows = sum(placed for _, _, placed, _, _ in found)
     return Selection(
         dataset=dataset,
-        frequency=frequency,
+        part=sessions.part(int(start) - 1, int(stop)),
         base=base,
-        moments=calendars.times(part.part(int(start) - 1, int(stop)), frequency),
         tickers=list(instruments),
-        spans=Spans(list(instruments.values()), bounds[:, 0] - base, bounds[:, 1] - base),
-        rows=rows,
-        left_out=sum(total for _, total, *_ in found) - rows,
+        spans=Spans(list(instruments.values()), first - base, last - base),
+        closes=places["close"].to_numpy(),
+        dollars=[int(dollars) for dollars in places["dollars"].to_pylist()],
+        rows=placed,
+        left_out=rows - placed,
     )

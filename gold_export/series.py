@@ -28,14 +28,17 @@ class Spans:
     last: npt.NDArray[np.int64]
 
 
-def changes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def changes(
+    batches: Iterable[pa.RecordBatch], before: npt.NDArray[np.float64]
+) -> Iterator[pa.RecordBatch]:
     """Turn the closes in column `change` into close / previous close - 1 of the same instrument.
 
     Args:
         batches: sorted by number, then time; column `change` holds float64 adjusted closes.
+        before: (N,) by number, the close before an instrument's first row, NaN where none is.
 
     Yields:
-        The same batches with `change` as float32, NaN on an instrument's first bar and after a
+        The same batches with `change` as float32, NaN where no close is before it and after a
         close of zero. Halts do not matter: the previous bar counts, however long ago.
     """
     number, close = -1, np.nan
@@ -44,7 +47,9 @@ def changes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             continue
         numbers, closes = batch["number"].to_numpy(), batch["change"].to_numpy()
         previous = np.concatenate([[close], closes[:-1]])
-        previous[(np.diff(numbers, prepend=number) != 0) | (previous == 0)] = np.nan
+        begins = np.diff(numbers, prepend=number) != 0
+        previous[begins] = before[numbers[begins]]
+        previous[previous == 0] = np.nan
         number, close = numbers[-1], closes[-1]
         change = pa.array((closes / previous - 1).astype("<f4"))
         yield batch.set_column(batch.schema.get_field_index("change"), "change", change)
@@ -96,6 +101,8 @@ def write(
     series: Iterable[tuple[int, npt.NDArray[np.float32]]],
     names: list[str],
     files: list[str],
+    *,
+    replace: bool = False,
 ) -> int:
     """Write each row of each block to `features/<instrument>/<file>`.
 
@@ -104,32 +111,67 @@ def write(
         series: as `dense` yields them.
         names: Qlib names by number.
         files: F file names, `close.day.bin` and so on.
+        replace: whether a file may exist; else two series that claim one file are an error.
 
     Returns:
-        Bytes written.
+        Instruments written.
     """
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL)
     written = 0
     for number, block in series:
         folder = features / names[number].lower()
         folder.mkdir(exist_ok=True)
         for name, row in zip(files, block, strict=True):
-            write_file(f"{folder}/{name}", row.data)
-        written += block.nbytes
+            write_file(f"{folder}/{name}", row.data, flags)
+        written += 1
     return written
 
 
-def write_file(path: str, content: memoryview) -> None:
-    """Write one new file.
+def extend(
+    features: Path,
+    series: Iterable[tuple[int, npt.NDArray[np.float32]]],
+    names: list[str],
+    files: list[str],
+    sizes: npt.NDArray[np.int64],
+) -> int:
+    """Append each row of each block, but for its column 0, to `features/<instrument>/<file>`.
+
+    Args:
+        features: the store's `features` folder.
+        series: as `dense` yields them for spans that begin one entry after the files' end.
+        names: Qlib names by number.
+        files: F file names.
+        sizes: (N,) bytes by number that the files hold now.
+
+    Returns:
+        Instruments appended to.
+
+    Raises:
+        OSError: a file is missing or has another size.
+    """
+    written = 0
+    for number, block in series:
+        folder, size = features / names[number].lower(), int(sizes[number])
+        for name, row in zip(files, block[:, 1:], strict=True):
+            write_file(f"{folder}/{name}", row.data, os.O_WRONLY | os.O_APPEND, size)
+        written += 1
+    return written
+
+
+def write_file(path: str, content: memoryview, flags: int, size: int = 0) -> None:
+    """Write to one file, whose size must be `size` when it is open.
 
     Straight system calls: there are tens of thousands of files, and a file object costs as much
     again as the file (21 µs against 10 µs).
 
     Raises:
         FileExistsError: two series claim the same file.
-        OSError: the file could not be written whole.
+        OSError: the file could not be written whole, or is not as large as it should be.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    descriptor = os.open(path, flags, 0o666)
     try:
+        if size and os.fstat(descriptor).st_size != size:
+            raise OSError(f"{path}: not {size} bytes long")
         if os.write(descriptor, content) != content.nbytes:
             raise OSError(f"{path}: short write, is the disk full?")
     finally:

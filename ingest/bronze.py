@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from ingest.duplicates import first_of_run
+from ingest.exact import Slice, decimal_array
 from lake.datasets import Dataset
-from lake.files import replacing
 
 # Raise it when a file's columns or meaning change: the next run then writes every day anew.
 SCHEMA_VERSION = 1
 FOOTER_KEY = "quantmini"
+OHLC = ("open", "high", "low", "close")
 ROW_GROUP_ROWS = 131_072
 
 
@@ -27,7 +30,8 @@ class Provenance:
         key: the source's object key.
         etag: the source's ETag, or the MD5 of the content where the source has none.
         bytes: size of the source file.
-        mtime_ns: when the source file was last modified, ns since the epoch.
+        mtime_ns: when the source file was last modified, ns since the epoch. The bronze file has
+            the same time, which moves with a source file that is only touched.
         rows_in: data lines; always kept + quarantined + dropped.
         schema_version: version of the bronze format.
     """
@@ -43,60 +47,50 @@ class Provenance:
     schema_version: int = SCHEMA_VERSION
 
 
-def write(
-    path: Path,
-    rows: pl.DataFrame,
-    dataset: Dataset,
-    day: date,
-    provenance: Provenance,
-    row_group_rows: int = ROW_GROUP_ROWS,
-) -> None:
-    """Write a day's rows, replacing the file in one step.
+def table(slice_: Slice, dataset: Dataset, day: date) -> pa.Table:
+    """Valid rows as bronze stores them.
 
     Args:
-        path: where.
-        rows: valid, sorted rows as `duplicates.settle` gives them.
+        slice_: prices and volume as counts or as Decimals.
         dataset: says what the instrument column is called.
         day: the trading date from the object key.
-        provenance: goes into the footer.
-        row_group_rows: rows in a row group.
 
-    The file holds `symbol` or `ticker`, `date`, `ts` (timestamp in us, UTC), open, high, low,
-    close, volume and transactions, none of them nullable.
+    Returns:
+        `symbol` or `ticker`, `date`, `ts` (timestamp in us, UTC), open, high, low, close, volume
+        and transactions, none of them nullable.
     """
+    rows = slice_.rows
+    begins = first_of_run(rows["ticker"])
+    codes = np.cumsum(begins.to_numpy(), dtype=np.int32) - np.int32(1)
+    dates = pa.DictionaryArray.from_arrays(np.zeros(len(rows), np.int32), pa.array([day]))
     # DuckDB reads nanoseconds with a time zone as microseconds, so those are what is stored.
-    frame = rows.lazy().select(
-        pl.col("ticker").alias(dataset.instrument),
-        pl.lit(day).alias("date"),
-        (pl.col("window_start") // 1000).cast(pl.Datetime("us", "UTC")).alias("ts"),
-        "open",
-        "high",
-        "low",
-        "close",
-        "volume",
-        "transactions",
-    )
-    with replacing(path) as temporary:
-        frame.sink_parquet(
-            temporary,
-            compression="zstd",
-            compression_level=1,
-            row_group_size=row_group_rows,
-            metadata={FOOTER_KEY: json.dumps(asdict(provenance))},
-            arrow_schema=_without_nulls(frame),
-        )
+    stamps = pa.array(rows["window_start"].to_numpy() // 1000).cast(pa.timestamp("us", "UTC"))
+    columns = {
+        dataset.instrument: pa.DictionaryArray.from_arrays(codes, _names(rows, begins)),
+        "date": dates,
+        "ts": stamps,
+        **{name: _decimals(slice_, name) for name in (*OHLC, "volume")},
+        "transactions": rows["transactions"].to_arrow(),
+    }
+    fields = [pa.field(name, column.type, nullable=False) for name, column in columns.items()]
+    return pa.table(list(columns.values()), schema=pa.schema(fields))
 
 
-def _without_nulls(frame: pl.LazyFrame) -> pa.Schema:
-    empty = pl.DataFrame(schema=frame.collect_schema())
-    schema = empty.to_arrow(compat_level=pl.CompatLevel.newest()).schema
-    return pa.schema([field.with_nullable(False) for field in schema])
+def _names(rows: pl.DataFrame, begins: pl.Series) -> pa.Array:
+    return pa.array(rows["ticker"].filter(begins).to_list(), pa.string())
+
+
+def _decimals(slice_: Slice, name: str) -> pa.Array:
+    if slice_.scales is None:
+        return slice_.rows[name].to_arrow()
+    return decimal_array(slice_.rows[name].to_numpy(), slice_.scales[name == "volume"])
 
 
 def read_provenance(path: Path) -> Provenance | None:
     """What the footer says; None where it says nothing that this version understands."""
     try:
         footer = pl.read_parquet_metadata(path)
-        return Provenance(**json.loads(footer[FOOTER_KEY]))
+        known = json.loads(footer[FOOTER_KEY]) | {"mtime_ns": path.stat().st_mtime_ns}
+        return Provenance(**known)
     except (pl.exceptions.ComputeError, KeyError, TypeError, ValueError):
         return None

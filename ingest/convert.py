@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,10 @@ import polars as pl
 
 from ingest import bronze, duplicates, flatfile, parse, rules
 from ingest.bronze import Provenance
+from ingest.draft import Draft, Writer
+from ingest.exact import Slice
 from ingest.flatfile import LINE, RAGGED
+from ingest.join import joined
 from ingest.source import RemoteFile
 from lake.datasets import Dataset
 from lake.errors import BadData
@@ -32,10 +36,12 @@ class Limits:
     Attributes:
         max_bad_share: a file with a larger share of quarantined rows fails whole, 0 to 1.
         row_group_rows: rows in a row group of the bronze file.
+        slice_bytes: how much text is parsed at once.
     """
 
     max_bad_share: float = 0.5
     row_group_rows: int = bronze.ROW_GROUP_ROWS
+    slice_bytes: int = flatfile.SLICE_BYTES
 
 
 def convert(
@@ -56,52 +62,81 @@ def convert(
         BadData: it lacks a column, or more rows are bad than the limit allows. Bronze and
             quarantine are as they were.
     """
-    rows, bad = _checked(path, dataset, remote)
-    rows, conflicting, dropped = duplicates.settle(rows, dataset)
+    target = layout.bronze(dataset, remote.day)
+    with replacing(target) as temporary:
+        with Writer(temporary, limits.row_group_rows) as writer:
+            draft = Draft(writer, dataset, remote.day)
+            good, bad = _checked(path, draft, remote, limits)
+            if draft.holds:
+                kept = sum(len(slice_.rows) for slice_ in good)
+                provenance = _balance(kept, bad, 0, remote, etag, limits)
+                writer.finish(provenance)
+        if not draft.holds:
+            day = joined(good)
+            good.clear()
+            day, bad, dropped = _settled(day, bad, dataset)
+            provenance = _balance(len(day.rows), bad, dropped, remote, etag, limits)
+            with Writer(temporary, limits.row_group_rows) as writer:
+                writer.add(bronze.table(day, dataset, remote.day))
+                writer.finish(provenance)
+        os.utime(temporary, ns=(remote.mtime_ns, remote.mtime_ns))
+        # Until bronze is renamed, the day counts as not done.
+        _quarantine(layout.quarantine(dataset, remote.day), bad, path, remote.key, limits)
+    return provenance
+
+
+def _settled(day: Slice, bad: pl.DataFrame, dataset: Dataset) -> tuple[Slice, pl.DataFrame, int]:
+    """The day in order without duplicates, the bad rows with the conflicting ones, the dropped."""
+    rows, conflicting, dropped = duplicates.settle(day.rows, dataset)
+    reason = pl.lit(duplicates.CONFLICT).alias(rules.REASON)
     if len(conflicting):
-        reason = pl.lit(duplicates.CONFLICT).alias(rules.REASON)
         bad = pl.concat([bad, conflicting.to_frame().with_columns(reason)]).sort(LINE)
-    total = len(rows) + len(bad) + dropped
+    return Slice(rows, day.scales), bad, dropped
+
+
+def _balance(
+    kept: int, bad: pl.DataFrame, dropped: int, remote: RemoteFile, etag: str, limits: Limits
+) -> Provenance:
+    """What became of every line, or BadData where too many are bad."""
+    total = kept + len(bad) + dropped
     if len(bad) > limits.max_bad_share * total:
         raise BadData(_verdict(remote.key, bad, total))
-    provenance = Provenance(
+    return Provenance(
         key=remote.key,
         etag=etag,
         bytes=remote.size,
         mtime_ns=remote.mtime_ns,
         rows_in=total,
-        rows_kept=len(rows),
+        rows_kept=kept,
         rows_quarantined=len(bad),
         duplicates_dropped=dropped,
     )
-    # Quarantine goes first: until bronze is renamed, the day counts as not done.
-    _quarantine(layout.quarantine(dataset, remote.day), bad, path, remote.key)
-    target = layout.bronze(dataset, remote.day)
-    bronze.write(target, rows, dataset, remote.day, provenance, limits.row_group_rows)
-    return provenance
 
 
-def _checked(path: Path, dataset: Dataset, remote: RemoteFile) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The typed rows that follow the rules, and line numbers with reasons of the others."""
+def _checked(
+    path: Path, draft: Draft, remote: RemoteFile, limits: Limits
+) -> tuple[list[Slice], pl.DataFrame]:
+    """The rows that follow the rules, drafted as well; line numbers with reasons of the others."""
     good, bad = [], []
-    for header, data, first in _numbered(path, remote.key):
-        rows = parse.typed(data, header, first)
-        broken = rules.rejected(rows, dataset, remote.day)
+    for header, data, first in _numbered(path, remote.key, limits.slice_bytes):
+        slice_ = parse.typed(data, header, first)
+        broken = rules.rejected(slice_.rows, draft.dataset, draft.day)
         if len(broken):
-            rows = rows.filter(~pl.col(LINE).is_in(broken[LINE].implode()))
-        good.append(rows)
+            slice_ = slice_.without(broken[LINE])
+        draft.add(slice_)
+        good.append(slice_)
         bad.append(broken)
     unknown = [column for column in header if column not in flatfile.COLUMNS]
     if unknown:
         log.warning("%s: columns left out: %s", remote.key, ", ".join(unknown))
-    return parse.joined(good), pl.concat(bad)
+    return good, pl.concat(bad)
 
 
-def _numbered(path: Path, name: str) -> Iterator[tuple[list[str], bytes, int]]:
+def _numbered(path: Path, name: str, size: int) -> Iterator[tuple[list[str], bytes, int]]:
     """The header, lines below it, and the number of the first of them, slice by slice."""
     header: list[str] = []
     first = 2
-    for data in flatfile.slices(path, name):
+    for data in flatfile.slices(path, name, size):
         lines = data
         if not header:
             header, lines = flatfile.split_header(data, name)
@@ -117,7 +152,7 @@ def _verdict(name: str, bad: pl.DataFrame, rows: int) -> str:
     return f"{name}: {len(bad)} of {rows} rows are bad, more than max_bad_share allows ({first})"
 
 
-def _quarantine(target: Path, bad: pl.DataFrame, path: Path, name: str) -> None:
+def _quarantine(target: Path, bad: pl.DataFrame, path: Path, name: str, limits: Limits) -> None:
     """Keep the text of the bad rows, or remove what an earlier version of the file left."""
     if not len(bad):
         target.unlink(missing_ok=True)
@@ -125,7 +160,7 @@ def _quarantine(target: Path, bad: pl.DataFrame, path: Path, name: str) -> None:
     # Bad rows are few, so their text is looked up now instead of carried along.
     wanted = pl.col(LINE).is_in(bad[LINE].implode())
     texts = []
-    for header, data, first in _numbered(path, name):
+    for header, data, first in _numbered(path, name, limits.slice_bytes):
         if bad[LINE].is_between(first, first + data.count(b"\n")).any():
             texts.append(flatfile.rows_of_text(data, header, first).filter(wanted))
     with replacing(target) as temporary:

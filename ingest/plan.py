@@ -64,13 +64,17 @@ def plan(
 
 def unchanged(file: RemoteFile, provenance: Provenance | None) -> bool:
     """Whether a bronze file was made from this very object, by this version of the format."""
-    if provenance is None or provenance.schema_version != SCHEMA_VERSION:
+    if provenance is None:
         return False
-    if provenance.bytes != file.size:
+    if file.etag is None and provenance.mtime_ns != file.mtime_ns:
         return False
-    if file.etag is None:
-        return provenance.mtime_ns == file.mtime_ns
-    return provenance.etag == file.etag
+    return same_content(provenance, file.etag or provenance.etag, file.size)
+
+
+def same_content(provenance: Provenance, etag: str, size: int) -> bool:
+    """Whether a bronze file was made from such content, by this version of the format."""
+    made_from = (provenance.schema_version, provenance.etag, provenance.bytes)
+    return made_from == (SCHEMA_VERSION, etag, size)
 
 
 def expected_sessions(

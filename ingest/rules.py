@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from ingest.duplicates import first_of_run
 from ingest.flatfile import LINE, PRICES, RAGGED
 from lake.datasets import Dataset
 
@@ -86,7 +87,7 @@ def _ticker_rules(tickers: pl.Series, dataset: Dataset, day: date) -> list[Rule]
     if dataset.asset == "options":
         checks += _contract_checks(day)
     unfit = pl.any_horizontal(check for _, check in checks)
-    bad = tickers.to_frame().lazy().unique().filter(unfit).collect()
+    bad = tickers.filter(first_of_run(tickers)).to_frame().filter(unfit).unique()
     if not len(bad):
         return []
     found = [(reason, bad.filter(check)["ticker"]) for reason, check in checks]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import logging
 import os
@@ -13,6 +14,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from ingest.source import BLOCK, RemoteFile, key_day
 from lake.datasets import Dataset
@@ -48,8 +50,9 @@ class S3Source:
         key: str,
         secret: str,
         *,
-        connections: int = 10,
+        connections: int = 16,
         pause: float = 0.5,
+        read_timeout: float = 60,
     ) -> None:
         """Prepare a client; nothing is sent yet.
 
@@ -59,7 +62,8 @@ class S3Source:
             key: access key id.
             secret: secret access key.
             connections: size of the connection pool; as many as threads fetch.
-            pause: seconds before the first retry of a broken download; doubles each time.
+            pause: seconds before the first retry of a broken answer; doubles each time.
+            read_timeout: seconds without a byte after which an answer counts as broken.
 
         Raises:
             UsageError: the endpoint is no URL.
@@ -70,7 +74,7 @@ class S3Source:
             s3={"addressing_style": "path"},
             retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
             connect_timeout=10,
-            read_timeout=60,
+            read_timeout=read_timeout,
             max_pool_connections=connections,
             response_checksum_validation="when_required",
         )
@@ -91,14 +95,7 @@ class S3Source:
 
     def list(self, dataset: Dataset) -> list[RemoteFile]:
         """See `Source.list`. A request for each 1000 keys."""
-        prefix = f"{dataset.prefix}/"
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=prefix
-        )
-        try:
-            items = [item for page in pages for item in page.get("Contents", [])]
-        except (ClientError, BotoCoreError) as error:
-            raise self._by_remedy(error, prefix) from None
+        items = self._items(f"{dataset.prefix}/")
         return sorted(
             (
                 RemoteFile(
@@ -113,6 +110,26 @@ class S3Source:
             ),
             key=lambda file: file.day,
         )
+
+    def _items(self, prefix: str) -> builtins.list[Any]:
+        """What lies below a prefix. boto3 retries errors; an answer that is no XML is ours."""
+        for attempt in range(ATTEMPTS):
+            self._wait(attempt)
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=prefix
+            )
+            try:
+                return [item for page in pages for item in page.get("Contents", [])]
+            except (ClientError, BotoCoreError) as error:
+                raise self._by_remedy(error, prefix) from None
+            except ResponseParserError:
+                log.warning("%s: the listing is damaged", prefix)
+        raise SourceUnavailable(f"{prefix}: {self.endpoint} sent damaged listings; run again later")
+
+    def _wait(self, attempt: int) -> None:
+        """Nothing before the first attempt, then twice as long each time."""
+        if attempt:
+            time.sleep(self.pause * 2 ** (attempt - 1))
 
     def fetch(self, remote: RemoteFile, destination: Path) -> str:
         """See `Source.fetch`. What an earlier attempt or run left is used, after the same check."""
@@ -129,7 +146,7 @@ class S3Source:
         for attempt in range(ATTEMPTS):
             if attempt:
                 log.warning("%s; attempt %d of %d", failure, attempt + 1, ATTEMPTS)
-                time.sleep(self.pause * 2 ** (attempt - 1))
+            self._wait(attempt)
             try:
                 self._continue(remote, part)
             except BotoCoreError as error:

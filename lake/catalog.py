@@ -31,10 +31,17 @@ def install_extensions(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def attach_sql(layout: Layout, *, read_only: bool) -> str:
-    """The ATTACH of the lake. The data path is given each time, so a moved lake still opens."""
+    """The ATTACH of the lake, as profiles.yml has it for dbt.
+
+    The data path is given each time, so a moved lake still opens. Writers switch SQLite to a
+    write-ahead log, which stays on: with it readers and the writer do not wait for each other;
+    without it a query can meet "database is locked".
+    """
     catalog, root = (str(path).replace("'", "''") for path in (layout.catalog, layout.root))
     options = [f"DATA_PATH '{root}/'", "OVERRIDE_DATA_PATH true"]
-    options += ["READ_ONLY"] if read_only else ["DATA_INLINING_ROW_LIMIT 0"]
+    options += ["META_BUSY_TIMEOUT 10000"]
+    writing = ["META_JOURNAL_MODE 'WAL'", "DATA_INLINING_ROW_LIMIT 0"]
+    options += ["READ_ONLY"] if read_only else writing
     return f"ATTACH 'ducklake:sqlite:{catalog}' AS lake ({', '.join(options)})"
 
 

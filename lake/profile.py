@@ -16,8 +16,9 @@ import psutil
 import yaml
 
 from lake.files import replacing
+from lake.hardware import disk_type, performance_cores
 
-GIB = 1024**3
+MIB, GIB = 1024**2, 1024**3
 CGROUP = Path("/sys/fs/cgroup")
 
 Mode = Literal["streaming", "batch", "parallel"]
@@ -25,13 +26,14 @@ Mode = Literal["streaming", "batch", "parallel"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run may use. Memory in GiB, row groups in rows."""
+    """What one run may use. Memory in GiB, row groups in rows, slices in bytes of CSV."""
 
     mode: Mode
     max_memory_gb: float
     max_workers: int
     max_concurrent_downloads: int
     parquet_row_group_size: int
+    slice_bytes: int
 
     @property
     def duckdb_memory(self) -> str:
@@ -47,12 +49,31 @@ def usable_memory() -> int:
     return min(limits)
 
 
+def used_share() -> float:
+    """The share of that memory in use, 0 to 1: of the machine, or of its cgroup if that is fuller.
+
+    File pages that the kernel drops when it needs room count as free.
+    """
+    machine = psutil.virtual_memory()
+    shares = [1 - machine.available / machine.total]
+    for usage, limit, cache in (
+        ("memory.current", "memory.max", "inactive_file"),
+        ("memory/memory.usage_in_bytes", "memory/memory.limit_in_bytes", "total_inactive_file"),
+    ):
+        names = (usage, limit, str(Path(usage).with_name("memory.stat")))
+        for used, most, facts in zip(*map(_cgroup_values, names), strict=False):
+            if used.isdigit() and most.isdigit() and int(most):
+                pages = dict(line.split() for line in facts.splitlines())
+                shares.append((int(used) - int(pages.get(cache, 0))) / int(most))
+    return max(shares)
+
+
 def usable_cpus() -> int:
     """Processors this process may use: its affinity, or its cgroup's quota if that is less."""
     if hasattr(os, "sched_getaffinity"):
         count = len(os.sched_getaffinity(0))
     else:
-        count = os.cpu_count() or 1
+        count = performance_cores() or os.cpu_count() or 1
     for text in _cgroup_values("cpu.max"):
         quota, _, period = text.partition(" ")
         if quota.isdigit() and int(period):
@@ -85,10 +106,10 @@ def limits_for(mode: Mode, memory_gb: float, cpus: int) -> Limits:
     """The seed's limits for a mode; a fifth of the memory is left to everything else."""
     usable = memory_gb * 0.8
     if mode == "streaming":
-        return Limits(mode, min(14.0, usable), min(2, cpus), 2, 50_000)
+        return Limits(mode, min(14.0, usable), min(2, cpus), 2, 50_000, 4 * MIB)
     if mode == "batch":
-        return Limits(mode, min(40.0, usable), min(4, cpus), 4, 100_000)
-    return Limits(mode, usable, min(16, cpus), 8, 200_000)
+        return Limits(mode, min(40.0, usable), min(4, cpus), 4, 100_000, 8 * MIB)
+    return Limits(mode, usable, min(16, cpus), 8, 200_000, 16 * MIB)
 
 
 def limits(mode: str = "adaptive") -> Limits:
@@ -109,9 +130,13 @@ def detect(mode: str = "adaptive", root: Path = Path("/")) -> dict[str, Any]:
             "memory_gb": round(usable_memory() / GIB, 2),
             "available_memory_gb": round(min(memory.available, usable_memory()) / GIB, 2),
             "platform": platform.system(),
+            "performance_cores": performance_cores(),
             "processor": platform.processor() or platform.machine(),
         },
-        "storage": {"disk_free_gb": round(psutil.disk_usage(str(existing)).free / GIB, 2)},
+        "storage": {
+            "disk_free_gb": round(psutil.disk_usage(str(existing)).free / GIB, 2),
+            "disk_type": disk_type(existing),
+        },
         "recommended_mode": recommend(usable_memory() / GIB),
         "resource_limits": asdict(limits(mode)) | {"duckdb_memory": limits(mode).duckdb_memory},
     }

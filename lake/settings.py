@@ -75,6 +75,16 @@ class Processing(Section):
 
     max_bad_share: float = Field(default=0.5, ge=0, le=1)
     keep_landing: bool = True
+    # GiB that the loader's process may hold; the system profile's limit by default.
+    max_memory_gb: float | None = Field(default=None, gt=0)
+
+
+class Monitoring(Section):
+    """When the loader's memory guard acts, in percent of its limit, and how long it waits."""
+
+    memory_warning_percent: float = Field(default=75, gt=0, le=100)
+    memory_critical_percent: float = Field(default=85, gt=0, le=100)
+    memory_pause_seconds: float = Field(default=60, ge=0)
 
 
 class Universe(Section):
@@ -102,6 +112,7 @@ class Settings(BaseSettings):
     pipeline: Pipeline = Pipeline()
     source: Source = Source()
     processing: Processing = Processing()
+    monitoring: Monitoring = Monitoring()
     gold: Gold = Gold()
     # Data set → the features to compute; all of them where a data set is not named. Which exist is
     # written in the models' YAML, so dbt says when one does not.

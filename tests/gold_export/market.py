@@ -103,14 +103,18 @@ def minute_rows(dataset: str, tickers: list[str], seed: int = 2) -> list[Row]:
     return rows
 
 
-def put(con: duckdb.DuckDBPyConnection, dataset: str, rows: list[Row]) -> None:
-    """Create or replace `silver.<dataset>` with these rows, in the types of silver."""
+def as_arrow(dataset: str, rows: list[Row]) -> pa.Table:
+    """These rows in the types of silver."""
     fixed = dict(RAW) | {"ts": pa.timestamp("us", "UTC"), "strike_price": DECIMAL}
     fixed |= dict.fromkeys(FEATURES[dataset], pa.float64())
-    columns = {
-        name: pa.array([row[name] for row in rows], fixed.get(name)) for name in (rows or [{}])[0]
-    }
-    con.register("incoming", pa.table(columns))
+    return pa.table(
+        {name: pa.array([row[name] for row in rows], fixed.get(name)) for name in (rows or [{}])[0]}
+    )
+
+
+def put(con: duckdb.DuckDBPyConnection, dataset: str, rows: list[Row]) -> None:
+    """Create or replace `silver.<dataset>` with these rows."""
+    con.register("incoming", as_arrow(dataset, rows))
     con.execute("create schema if not exists silver")
     con.execute(f"create or replace table silver.{dataset} as from incoming order by random()")
     con.unregister("incoming")
@@ -147,3 +151,17 @@ def expected(rows: list[Row], calendar: list[pd.Timestamp], fields: list[str]) -
 
 def _number(value: Any) -> float:
     return np.nan if value is None else float(value)
+
+
+def bars(dataset: str, tickers: list[str], days: list[date], seed: int = 1) -> list[Row]:
+    """A day bar for every ticker and day, or minutes at 09:30, 12:59 and 16:30."""
+    random = np.random.default_rng(seed)
+    key = "ticker" if dataset.startswith("options") else "symbol"
+    times = [time(9, 30), time(12, 59), time(16, 30)] if dataset.endswith("minute") else [time(0)]
+    rows = []
+    for ticker in tickers:
+        for moment in (datetime.combine(day, at, NEW_YORK) for day in days for at in times):
+            ts, day = moment.astimezone(UTC), moment.date()
+            row = bar(random, dataset, **{key: ticker, "date": day, "ts": ts})
+            rows.append(row | ({"session": "regular"} if dataset == "stocks_minute" else {}))
+    return rows

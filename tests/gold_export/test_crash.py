@@ -14,14 +14,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from gold_export import export as exporting
-from gold_export import series, versions
+from gold_export import build, lists, series, versions
 from gold_export.export import export, is_current
 from gold_export.options import ExportOptions
 from lake.errors import UsageError
 from lake.layout import Layout
+from tests.gold_export import market, update_forever
 from tests.gold_export.conftest import contents
 from tests.gold_export.export_forever import version
+from tests.gold_export.lakehouse import Lakehouse
 
 STORE = "stocks_daily"
 
@@ -99,12 +100,12 @@ def test_a_crash_leaves_the_old_store_and_the_next_run_repairs(
     before = contents(layout.gold(STORE))
     written = 0
 
-    def write_file(path, content, write=series.write_file):
+    def write_file(*arguments, write=series.write_file):
         nonlocal written
         written += 1
         if written == (1 if step == "first file" else 100):
             raise KilledError
-        write(path, content)
+        write(*arguments)
 
     def die(*args):
         raise KilledError
@@ -117,7 +118,7 @@ def test_a_crash_leaves_the_old_store_and_the_next_run_repairs(
         elif step == "switch":
             patch.setattr(Path, "symlink_to", die)
         else:
-            patch.setattr(exporting, "_write_lists" if step == "lists" else "write_json", die)
+            patch.setattr(*((lists, "write") if step == "lists" else (build, "write_json")), die)
         with pytest.raises(KilledError):
             run(second, layout, 2)
     assert contents(layout.gold(STORE)) == before
@@ -153,6 +154,76 @@ def test_a_moved_lake_keeps_its_gold(tmp_path, layout, first):
     run(first, layout, 1)
     layout.root.rename(tmp_path / "moved")
     assert is_current(Layout(tmp_path / "moved"), STORE, {STORE: 1}, ExportOptions())
+
+
+@pytest.mark.parametrize("step", ["first file", "a later file", "lists", "state", "switch"])
+def test_a_crash_of_an_update_leaves_the_old_store(tmp_path, layout, monkeypatch, step):
+    house = Lakehouse(layout)
+    house.make(STORE, update_forever.rows(8))
+    run(house.con, layout, house.publish(STORE)[STORE])
+    versions.prepare(layout, STORE)
+    before = contents(layout.gold(STORE))
+    house.insert(STORE, update_forever.rows(9)[-60:])
+    written = 0
+
+    def write_file(*arguments, write=series.write_file):
+        nonlocal written
+        written += 1
+        if written == (1 if step == "first file" else 100):
+            raise KilledError
+        write(*arguments)
+
+    def die(*args):
+        raise KilledError
+
+    snapshot = house.publish(STORE)[STORE]
+    with monkeypatch.context() as patch:
+        if step.endswith("file"):
+            patch.setattr(series, "write_file", write_file)
+        elif step == "switch":
+            patch.setattr(Path, "symlink_to", die)
+        else:
+            patch.setattr(*((lists, "write") if step == "lists" else (build, "write_json")), die)
+        with pytest.raises(KilledError):
+            run(house.con, layout, snapshot)
+    assert contents(layout.gold(STORE)) == before
+    assert run(house.con, layout, snapshot).incremental
+    fresh = Layout(tmp_path / "fresh")
+    run(house.con, fresh, snapshot)
+    assert contents(layout.gold(STORE)) == contents(fresh.gold(STORE))
+
+
+@pytest.mark.slow
+def test_kill_9_of_updates(tmp_path, layout):
+    wanted = []
+    house = Lakehouse(Layout(tmp_path / "house"))
+    for sessions in range(update_forever.FIRST, len(market.SESSIONS) + 1):
+        house.make(STORE, update_forever.rows(sessions))
+        fresh = Layout(tmp_path / f"fresh{sessions}")
+        run(house.con, fresh, house.publish(STORE)[STORE])
+        wanted.append(values(fresh))
+    delays = random.Random(6)
+    command = [sys.executable, "-m", "tests.gold_export.update_forever", str(layout.root)]
+    for _ in range(6):
+        process = subprocess.Popen(
+            command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout
+        for _ in range(delays.randint(1, 4)):
+            assert process.stdout.readline()
+        time.sleep(delays.uniform(0, 0.4))
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert values(layout) in wanted
+
+
+def values(layout: Layout) -> dict[str, bytes]:
+    """What Qlib reads; the state holds snapshots, which differ from lake to lake."""
+    return {
+        name: content
+        for name, content in contents(layout.gold(STORE)).items()
+        if name.startswith(("calendars", "features", "instruments"))
+    }
 
 
 @pytest.mark.slow

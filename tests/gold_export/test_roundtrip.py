@@ -107,7 +107,8 @@ def test_options_hold_day_and_minute(con, layout, read, form):
 def test_options_of_one_frequency_have_one_calendar(con, layout):
     market.put(con, "options_daily", market.day_rows("options_daily", CONTRACTS))
     export(con, layout, "options", {"options_daily": 1}, ExportOptions())
-    assert [path.name for path in layout.gold("options").glob("calendars/*")] == ["day.txt"]
+    calendars = sorted(path.name for path in layout.gold("options").glob("calendars/*"))
+    assert calendars == ["day.txt", "day_future.txt"]
 
 
 def test_a_universe_is_a_list_or_the_largest(con, layout):
@@ -124,6 +125,27 @@ def test_a_universe_is_a_list_or_the_largest(con, layout):
     assert set(symbols(layout.gold("stocks_daily"))) == set(largest[:3])
     export(con, layout, "stocks_daily", snapshots, ExportOptions(symbols=("T01", "T02", "GONE")))
     assert set(symbols(layout.gold("stocks_daily"))) == {"T01", "T02"}
+
+
+def test_named_universes_and_the_sessions_to_come(con, layout, read):
+    market.put(con, "stocks_daily", market.day_rows("stocks_daily", TICKERS))
+    report = export(con, layout, "stocks_daily", {"stocks_daily": 1}, ExportOptions(lists=(3, 99)))
+    store = layout.gold("stocks_daily")
+    known = read(str(store), "day").instruments
+    lines = (store / "instruments/all.txt").read_text().splitlines()
+    found = {path.stem: path.read_text().splitlines() for path in store.glob("instruments/*.txt")}
+    assert set(found) == {"all", "active", "top3", "top99"}
+    assert len(lines) == report.instruments
+    assert found["all"] == found["top99"] == lines
+    future = (store / "calendars/day_future.txt").read_text().splitlines()
+    ours = (store / "calendars/day.txt").read_text().splitlines()
+    assert found["active"] == [line for line in lines if line.endswith(ours[-1])] != []
+    assert len(found["top3"]) == 3
+    assert set(found["top3"]) < set(lines)
+    assert {line.split("\t")[0] for line in lines} == set(known)
+    assert future[: len(ours)] == ours
+    assert future[len(ours) :][:3] == ["2024-07-12", "2024-07-15", "2024-07-16"]
+    assert len(future) == len(ours) + 20
 
 
 def test_chosen_fields_only(con, layout):

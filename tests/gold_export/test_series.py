@@ -39,13 +39,21 @@ def test_gaps_and_nulls_are_nan_and_the_header_is_the_start(size):
 
 @pytest.mark.parametrize("size", [1, 2, 4, 100])
 def test_change_needs_a_previous_bar_of_the_same_instrument(size):
-    got = np.concatenate([b["change"].to_numpy() for b in series.changes(batches(size))])
+    before = np.array([np.nan, np.nan, np.nan])
+    got = np.concatenate([b["change"].to_numpy() for b in series.changes(batches(size), before)])
     np.testing.assert_array_equal(got, np.array([NAN, -0.5, 3.0, NAN, NAN, -0.75], "f4"))
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_change_goes_on_from_the_close_before(size):
+    before = np.array([5.0, np.nan, 0.0])
+    got = np.concatenate([b["change"].to_numpy() for b in series.changes(batches(size), before)])
+    np.testing.assert_array_equal(got, np.array([1.0, -0.5, 3.0, NAN, NAN, -0.75], "f4"))
 
 
 def test_no_change_from_a_close_of_zero():
     rows = {"number": pa.array([0, 0, 0], pa.int32()), "change": [0.0, 1.0, 2.0]}
-    [batch] = series.changes([pa.record_batch(rows)])
+    [batch] = series.changes([pa.record_batch(rows)], np.array([np.nan]))
     np.testing.assert_array_equal(batch["change"].to_numpy(), np.array([NAN, NAN, 1.0], "f4"))
 
 
@@ -54,6 +62,17 @@ def test_nothing_comes_from_nothing():
 
 
 def test_a_file_is_never_overwritten(tmp_path):
-    series.write_file(f"{tmp_path}/a", memoryview(b"old"))
+    block = np.array([[0, 1, 2]], "<f4")
+    assert series.write(tmp_path, [(0, block)], ["A"], ["f"]) == 1
     with pytest.raises(FileExistsError):
-        series.write_file(f"{tmp_path}/a", memoryview(b"new"))
+        series.write(tmp_path, [(0, block)], ["A"], ["f"])
+    assert (tmp_path / "a/f").read_bytes() == block.tobytes()
+
+
+def test_appending_leaves_out_the_header_and_checks_the_size(tmp_path):
+    series.write(tmp_path, [(0, np.array([[0, 1]], "<f4"))], ["A"], ["f"])
+    more = np.array([[2, 5, 6]], "<f4")
+    series.extend(tmp_path, [(0, more)], ["A"], ["f"], np.array([8]))
+    assert np.fromfile(tmp_path / "a/f", "<f4").tolist() == [0, 1, 5, 6]
+    with pytest.raises(OSError, match="8 bytes"):
+        series.extend(tmp_path, [(0, more)], ["A"], ["f"], np.array([8]))

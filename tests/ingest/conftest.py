@@ -122,3 +122,11 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise RuntimeError("rclone serve s3 did not start")
+
+
+@pytest.fixture
+def remote_bucket(s3_server: Server, tmp_path: Path) -> Bucket:
+    """A bucket of its own on the server, named after the test's folder."""
+    path = s3_server.root / tmp_path.name.replace("_", "-").lower()
+    path.mkdir()
+    return Bucket(path, Layout(tmp_path / "lake"))

@@ -32,10 +32,11 @@ def convert_bytes(
     name: str = "stocks_minute",
     day: date = DAY,
     max_bad_share: float = 1,
+    **sizes: int,
 ) -> Provenance:
     path = bucket.put(content, day, name)
     remote = RemoteFile(DATASETS[name].object_key(day), day, len(content), None, 1)
-    limits = Limits(max_bad_share=max_bad_share)
+    limits = Limits(max_bad_share, **sizes)
     return convert(path, bucket.layout, DATASETS[name], remote, "etag", limits)
 
 
@@ -175,7 +176,7 @@ def test_too_many_bad_rows(bucket: Bucket) -> None:
     lines = [bar("A"), bar("B", high="1"), bar("C", volume="x")]
     with pytest.raises(BadData, match=r"2 of 3 rows are bad.*line 3: high < max.*line 4: volume"):
         convert_bytes(bucket, packed(*lines), max_bad_share=0.5)
-    assert not bucket.layout.root.exists()
+    assert not [path for path in bucket.layout.root.rglob("*") if path.is_file()]
     assert convert_bytes(bucket, packed(*lines), max_bad_share=0.7).rows_quarantined == 2
 
 
@@ -308,10 +309,8 @@ def test_slices_do_not_show(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> 
     content = packed(*lines[:50], "", "torn", *lines[50:])
     known = convert_bytes(bucket, content)
     whole, bad = kept(bucket.layout), refused(bucket.layout)
-    real = flatfile.slices
-    monkeypatch.setattr(flatfile, "slices", lambda path, name: real(path, name, 300))
     monkeypatch.setattr(flatfile, "TYPICAL_RATIO", 1)
-    assert convert_bytes(bucket, content) == known
+    assert convert_bytes(bucket, content, slice_bytes=300, row_group_rows=17) == known
     assert kept(bucket.layout).equals(whole)
     assert refused(bucket.layout) == bad
 

@@ -85,6 +85,21 @@ def test_same_size_but_touched_is_read_again(bucket: Bucket) -> None:
     assert symbols(bucket.layout) == ["B"]
 
 
+def test_a_file_that_is_only_touched_is_up_to_date(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = bucket.put(packed(bar("A")))
+    load(bucket)
+    bronze = bucket.layout.bronze(DATASETS["stocks_minute"], DAY)
+    before = bronze.read_bytes()
+    os.utime(path, ns=(1, 1))
+    assert [item.reason for item in load(bucket).skipped] == ["up_to_date"]
+    assert bronze.read_bytes() == before
+    # The next run does not even read it.
+    monkeypatch.setattr(DirectorySource, "fetch", None)
+    assert [item.reason for item in load(bucket).skipped] == ["up_to_date"]
+
+
 def test_bad_day_keeps_bronze_and_does_not_stop_others(bucket: Bucket) -> None:
     bucket.put(packed(bar("A")))
     load(bucket)

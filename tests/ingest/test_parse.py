@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import parse
+from ingest import exact, parse
+from ingest.exact import longest_fraction
 from ingest.flatfile import COLUMNS, LINE
+from ingest.join import joined
 from tests.ingest.conftest import HEADER
 
 FIELDS = HEADER.split(",")
@@ -23,9 +25,13 @@ NUMBER = PLAIN | st.builds("{}{}{}".format, PLAIN, st.sampled_from("eE"), st.int
 FIELD = NUMBER | st.text("0123456789.eE+-_ \"\0xnaif'\r\u00e9١", max_size=8) | st.text(max_size=5)
 
 
+def day(slices: list[bytes]) -> pl.DataFrame:
+    return joined([parse.typed(data, FIELDS, 2 + at) for at, data in enumerate(slices)]).decimals()
+
+
 def price_of(text: str) -> Any:
     line = f"A,1,{text},1,1,1,1,1\n".encode()
-    return parse.joined([parse.typed(line, FIELDS, 2)])["open"]
+    return day([line])["open"]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +86,7 @@ def test_no_number(text: str) -> None:
 @given(st.lists(NUMBER, min_size=1, max_size=5))
 def test_every_number_is_exact(texts: list[str]) -> None:
     lines = "".join(f"A,{text},1,1,1,1,1,1\n" for text in texts).encode()
-    kept = parse.joined([parse.typed(lines, FIELDS, 2)])["volume"].to_list()
+    kept = day([lines])["volume"].to_list()
     assert kept == [Decimal(text) for text in texts]
 
 
@@ -96,11 +102,11 @@ def test_quick_reader_agrees_with_careful_one(
     for lines in (data, whole):
         quick = parse.quick(lines, FIELDS, 2)
         if quick is not None:
-            assert quick.select(LINE, *COLUMNS).rows() == careful_rows(lines)
+            assert quick.decimals().select(LINE, *COLUMNS).rows() == careful_rows(lines)
 
 
 def careful_rows(data: bytes) -> list[tuple[Any, ...]]:
-    frame = parse.careful(data, FIELDS, 2)
+    frame = parse.careful(data, FIELDS, 2).rows
     assert not frame["ragged"].any()
     return frame.select(LINE, *COLUMNS).rows()
 
@@ -110,13 +116,12 @@ def test_quick_reader_agrees_on_any_bytes(noise: bytes) -> None:
     data = b"A,1,2,2,3,1,5,1\nB,1,2,2,3,1,5," + noise
     quick = parse.quick(data, FIELDS, 2)
     if quick is not None:
-        assert quick.select(LINE, *COLUMNS).rows() == careful_rows(data)
+        assert quick.decimals().select(LINE, *COLUMNS).rows() == careful_rows(data)
 
 
 def test_slices_of_different_scale_are_joined() -> None:
     lines = ["A,1,1.5,1,1,1,1,1\n", "B,2.5,1.123456,1,1,1,1,1\n", "C,3,1e-7,1,1,1,1,1\n"]
-    frames = [parse.typed(line.encode(), FIELDS, 2 + i) for i, line in enumerate(lines)]
-    frame = parse.joined(frames)
+    frame = day([line.encode() for line in lines])
     assert frame["open"].to_list() == [Decimal("1.5"), Decimal("1.123456"), Decimal("1e-7")]
     assert frame.schema["open"] == pl.Decimal(18, 7)
     assert frame.schema["volume"] == pl.Decimal(18, 1)
@@ -125,12 +130,12 @@ def test_slices_of_different_scale_are_joined() -> None:
 @given(st.lists(st.tuples(DIGITS, DIGITS), min_size=1, max_size=30))
 def test_longest_fraction_is_never_too_short(numbers: list[tuple[str, str]]) -> None:
     data = "\n".join(f"{whole}.{fraction}" for whole, fraction in numbers).encode()
-    assert parse.longest_fraction(data) == max(len(fraction) for _, fraction in numbers)
+    assert longest_fraction(data) == max(len(fraction) for _, fraction in numbers)
 
 
 def test_longest_fraction_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parse, "CACHED", 7)
+    monkeypatch.setattr(exact, "CACHED", 7)
     for shift in range(20):
         padding = b"1," * shift
-        assert parse.longest_fraction(padding + b"1.123456789," + padding) == 9
-        assert parse.longest_fraction(padding + b"1e5," + padding) is None
+        assert longest_fraction(padding + b"1.123456789," + padding) == 9
+        assert longest_fraction(padding + b"1e5," + padding) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,16 +19,8 @@ from ingest.s3 import S3Source
 from ingest.source import RemoteFile, Source
 from lake.datasets import Dataset, pick
 from lake.errors import CorruptFile, NotPublished, SourceUnavailable, UsageError
-from lake.layout import Layout
 from tests.ingest.conftest import DAY, KEY, SECRET, Bucket, Server, bar, packed
-
-
-@pytest.fixture
-def remote_bucket(s3_server: Server, tmp_path: Path) -> Bucket:
-    """A bucket of its own on the server, named after the test's folder."""
-    path = s3_server.root / tmp_path.name.replace("_", "-").lower()
-    path.mkdir()
-    return Bucket(path, Layout(tmp_path / "lake"))
+from tests.ingest.fault_proxy import faulty
 
 
 def connect(server: Server, bucket: Bucket, key: str = KEY, secret: str = SECRET) -> S3Source:
@@ -167,18 +160,24 @@ def test_no_server(minutes: Dataset) -> None:
         S3Source("http://127.0.0.1:9", "flatfiles", KEY, SECRET).list(minutes)
 
 
+@pytest.mark.parametrize("kinds", [("500",), ("wrong",), ("truncated",)])
 def test_no_secret_shows(
-    s3_server: Server, remote_bucket: Bucket, caplog: pytest.LogCaptureFixture
+    s3_server: Server, remote_bucket: Bucket, caplog: pytest.LogCaptureFixture, kinds: tuple[str]
 ) -> None:
-    caplog.set_level(logging.INFO)
+    """Not in a log at its most talkative, in an error, a repr, the report or a file of the lake."""
+    caplog.set_level(logging.DEBUG)
     remote_bucket.put(packed(bar()))
-    source = connect(s3_server, remote_bucket)
-    ingest(remote_bucket.layout, source, pick(None))
-    wrong = connect(s3_server, remote_bucket, key=KEY, secret="a-wrong-secret")
+    with faulty(s3_server.endpoint, 1, kinds, only=".csv.gz") as proxy:
+        source = S3Source(proxy.endpoint, remote_bucket.path.name, KEY, SECRET, pause=0.001)
+        failing = ingest(remote_bucket.layout, source, pick(None))
+    assert failing.failed
+    wrong = connect(s3_server, remote_bucket, secret="a-wrong-secret")
     with pytest.raises(UsageError) as caught:
         ingest(remote_bucket.layout, wrong, pick(None))
-    shown = [repr(source), repr(wrong), repr(caught.value), caplog.text]
+    shown = [repr(source), repr(wrong), repr(caught.value), caplog.text, str(failing.as_dict())]
+    shown += ["".join(traceback.format_exception(caught.value))]
+    assert "botocore" in caplog.text
     files = [path for path in remote_bucket.layout.root.rglob("*") if path.is_file()]
-    for secret in (KEY, SECRET, "a-wrong-secret"):
+    for secret in (SECRET, "a-wrong-secret"):
         assert not any(secret in text for text in shown)
         assert not any(secret.encode() in path.read_bytes() for path in files)

@@ -1,6 +1,7 @@
 """Files, lock, profile and data sets: the small things every stage stands on."""
 
 import multiprocessing
+import multiprocessing.synchronize
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,30 @@ def test_one_process_writes_at_a_time_and_is_named(tmp_path):
         other.join()
     _try_to_write(tmp_path, answers)
     assert answers.get() == "wrote"
+
+
+def _hold(root: Path, ready: "multiprocessing.synchronize.Event") -> None:
+    with writing(Layout(root)):
+        ready.set()
+        multiprocessing.Event().wait()
+
+
+def test_a_killed_owner_holds_nothing(tmp_path):
+    ready = multiprocessing.Event()
+    owner = multiprocessing.Process(target=_hold, args=(tmp_path, ready))
+    owner.start()
+    assert ready.wait(30)
+    with (
+        pytest.raises(LakeBusy, match=f"process {owner.pid} is writing"),
+        writing(Layout(tmp_path)),
+    ):
+        pass
+    owner.kill()
+    owner.join()
+    left = Layout(tmp_path).lock.with_suffix(".pid")
+    assert left.read_text().strip() == str(owner.pid)
+    with writing(Layout(tmp_path)):
+        assert left.read_text().strip() == str(multiprocessing.current_process().pid)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""A real DuckLake whose silver gains, changes and loses rows, one snapshot at a time."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+
+from lake import catalog
+from lake.datasets import DATASETS
+from lake.layout import Layout
+from tests.gold_export import market
+
+
+class Lakehouse:
+    """One connection that writes the lake and reads what is published."""
+
+    def __init__(self, layout: Layout) -> None:
+        layout.catalog.parent.mkdir(parents=True, exist_ok=True)
+        self.con = duckdb.connect(config={"threads": 2})
+        self.con.execute("set timezone = 'UTC'")
+        catalog.install_extensions(self.con)
+        self.con.execute(catalog.attach_sql(layout, read_only=False))
+        self.run("create schema lake.silver", "create schema silver")
+
+    def run(self, *statements: str, **tables: pa.Table) -> None:
+        """Run statements, which make one snapshot of the lake each."""
+        for name, table in tables.items():
+            self.con.register(name, table)
+        for statement in statements:
+            self.con.execute(statement)
+
+    def make(self, dataset: str, rows: list[market.Row]) -> None:
+        """A new table, whose files hold a month each."""
+        name, table = f"lake.silver.{dataset}", market.as_arrow(dataset, rows)
+        self.run(
+            f"drop table if exists {name}",
+            f"create table {name} as from incoming limit 0",
+            f"alter table {name} set partitioned by (year(date), month(date))",
+            incoming=table,
+        )
+        self.run(f"insert into {name} from incoming", incoming=table)
+
+    def replace(self, dataset: str, rows: list[market.Row], gone: list[market.Row] = []) -> None:  # noqa: B006
+        """Delete the rows with the keys of both lists and insert the first: one snapshot."""
+        key = f"({DATASETS[dataset].instrument}, ts)"
+        delete = f"delete from lake.silver.{dataset} where {key} in (select {key} from "
+        tables = {
+            name: market.as_arrow(dataset, part)
+            for name, part in (("gone", gone), ("incoming", rows))
+            if part
+        }
+        statements = [f"{delete}{name})" for name in tables]
+        if rows:
+            statements.append(f"insert into lake.silver.{dataset} from incoming")
+        self.run("begin", *statements, "commit", **tables)
+
+    def insert(self, dataset: str, rows: list[market.Row]) -> None:
+        self.run(
+            f"insert into lake.silver.{dataset} from incoming",
+            incoming=market.as_arrow(dataset, rows),
+        )
+
+    def compact(self) -> None:
+        self.run("call ducklake_rewrite_data_files('lake')")
+        self.run("call ducklake_merge_adjacent_files('lake')")
+
+    def expire(self) -> None:
+        self.run("call ducklake_expire_snapshots('lake', older_than => now())")
+        self.run("call ducklake_cleanup_old_files('lake', cleanup_all => true)")
+
+    def publish(self, *datasets: str) -> dict[str, int]:
+        """Make `silver.<dataset>` the newest snapshot, as lake.catalog does; return its number."""
+        newest = "select max(snapshot_id) from ducklake_snapshots('lake')"
+        [(snapshot,)] = self.con.execute(newest).fetchall()
+        for name in datasets:
+            self.run(
+                f"create or replace view memory.silver.{name} as "
+                f"from lake.silver.{name} at (version => {snapshot})"
+            )
+        return dict.fromkeys(datasets, snapshot)

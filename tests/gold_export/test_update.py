@@ -1,0 +1,269 @@
+"""Whatever happened to silver, an updated store equals a whole export of it, byte for byte."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gold_export import series, versions
+from gold_export.export import export
+from gold_export.options import STORES, ExportOptions, ExportReport
+from lake.layout import Layout
+from tests.gold_export import market
+from tests.gold_export.conftest import contents
+from tests.gold_export.lakehouse import Lakehouse
+from tests.gold_export.market import bars
+
+DAILY = "stocks_daily"
+TICKERS = [f"T{number:02}" for number in range(20)]
+
+
+class Case:
+    """A lake, its store brought along with every change, and the rows that silver should hold."""
+
+    def __init__(self, root: Path, store: str, options: ExportOptions) -> None:
+        self.root, self.store, self.options = root, store, options
+        self.layout = Layout(root / "lake")
+        self.house = Lakehouse(self.layout)
+        self.count = 0
+
+    def export(self, layout: Layout | None = None) -> ExportReport:
+        snapshots = self.house.publish(*STORES[self.store])
+        return export(self.house.con, layout or self.layout, self.store, snapshots, self.options)
+
+    def update(self) -> ExportReport:
+        """Export, and compare with a whole export of the same silver."""
+        report = self.export()
+        fresh = Layout(self.root / f"fresh{self.count}")
+        self.count += 1
+        self.export(fresh)
+        got, want = (contents(place.gold(self.store)) for place in (self.layout, fresh))
+        assert sorted(got) == sorted(want)
+        assert [name for name in want if got[name] != want[name]] == []
+        return report
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    made = Case(tmp_path, DAILY, ExportOptions(lists=(5,)))
+    made.house.make(DAILY, bars(DAILY, TICKERS, market.SESSIONS[:8]))
+    made.export()
+    versions.prepare(made.layout, DAILY)
+    return made
+
+
+def test_a_new_session_is_appended(case):
+    for day in market.SESSIONS[8:11]:
+        case.house.insert(DAILY, bars(DAILY, TICKERS, [day]))
+        report = case.update()
+        assert report.incremental
+
+
+def test_only_what_changed_is_written(case, monkeypatch):
+    case.house.insert(DAILY, bars(DAILY, TICKERS, market.SESSIONS[8:9]))
+    case.update()
+    versions.prepare(case.layout, DAILY)
+    case.house.replace(DAILY, bars(DAILY, ["T03"], market.SESSIONS[4:5], seed=9))
+    written = []
+
+    def write_file(path, content, flags, size=0, write=series.write_file):
+        written.append(Path(path).parent.name)
+        write(path, content, flags, size)
+
+    monkeypatch.setattr(series, "write_file", write_file)
+    assert case.export().incremental
+    # The spare lacks the session that was appended before, and the restated instrument.
+    assert written.count("t03") == written.count("t04") == 13
+    assert len(written) == 13 * len(TICKERS)
+
+
+def test_gaps_are_nan_and_a_stopped_instrument_can_return(case):
+    for step, tickers in enumerate((TICKERS[:15], TICKERS[5:], TICKERS[:1], TICKERS)):
+        day = market.SESSIONS[8 + step]
+        case.house.insert(DAILY, bars(DAILY, tickers, [day], seed=step))
+        assert case.update().incremental
+
+
+def test_instruments_come_change_and_go(case):
+    case.house.insert(DAILY, bars(DAILY, ["NEW", "NA"], market.SESSIONS[3:9], seed=3))
+    assert case.update().incremental
+    case.house.replace(DAILY, bars(DAILY, ["T01"], market.SESSIONS[2:4], seed=4))
+    assert case.update().incremental
+    case.house.replace(DAILY, [], bars(DAILY, ["T02", "NEW"], market.SESSIONS))
+    assert case.update().incremental
+    assert not (case.layout.gold(DAILY) / "features/new").exists()
+    case.house.replace(DAILY, [], bars(DAILY, ["T04"], market.SESSIONS[-8:]))
+    assert case.update().incremental
+
+
+def test_bars_without_a_session_are_counted(case):
+    case.house.insert(DAILY, bars(DAILY, [*TICKERS, "SAT"], [market.SATURDAY]))
+    report = case.update()
+    assert report.incremental
+    assert report.left_out == len(TICKERS) + 1
+    case.house.insert(DAILY, bars(DAILY, ["SAT"], market.SESSIONS[8:9]))
+    assert case.update().incremental
+
+
+def test_nothing_new_in_a_new_snapshot(case):
+    case.house.run("create table lake.silver.other (a int)")
+    report = case.update()
+    assert report.incremental
+    assert not report.skipped
+
+
+def test_the_universe_by_dollar_volume_follows(tmp_path):
+    made = Case(tmp_path, DAILY, ExportOptions(top=4, lists=(2, 9)))
+    made.house.make(DAILY, bars(DAILY, TICKERS, market.SESSIONS[:6]))
+    made.update()
+    members = set()
+    for step, day in enumerate(market.SESSIONS[6:11]):
+        made.house.insert(DAILY, bars(DAILY, TICKERS, [day], seed=step))
+        assert made.update().incremental
+        members |= {path.name for path in (made.layout.gold(DAILY) / "features").iterdir()}
+    assert len(members) > 4
+
+
+def test_a_list_of_symbols(tmp_path):
+    made = Case(tmp_path, DAILY, ExportOptions(symbols=("T01", "T02", "LATE")))
+    made.house.make(DAILY, bars(DAILY, TICKERS, market.SESSIONS[:6]))
+    made.update()
+    made.house.insert(DAILY, bars(DAILY, TICKERS, market.SESSIONS[6:7]))
+    assert made.update().incremental
+    made.house.insert(DAILY, bars(DAILY, ["LATE", "OTHER"], market.SESSIONS[6:7]))
+    made.options = ExportOptions(symbols=("T01", "T02", "LATE"))
+    made.update()
+
+
+def expire(case: Case) -> None:
+    case.house.insert(DAILY, bars(DAILY, TICKERS, market.SESSIONS[8:9]))
+    case.house.expire()
+
+
+def full_refresh(case: Case) -> None:
+    case.house.make(DAILY, bars(DAILY, TICKERS, market.SESSIONS[:8], seed=5))
+
+
+def new_column(case: Case) -> None:
+    case.house.run("alter table lake.silver.stocks_daily add column extra double")
+
+
+def other_options(case: Case) -> None:
+    case.options = ExportOptions(fields={DAILY: ("close",)})
+
+
+def all_restated(case: Case) -> None:
+    case.house.replace(DAILY, bars(DAILY, TICKERS, market.SESSIONS[2:3], seed=5))
+
+
+def earlier_session(case: Case) -> None:
+    case.house.insert(DAILY, bars(DAILY, ["T00"], [date(2024, 6, 20)]))
+
+
+def first_session_gone(case: Case) -> None:
+    case.house.replace(DAILY, [], bars(DAILY, TICKERS, market.SESSIONS[:1]))
+
+
+def file_lost(case: Case) -> None:
+    case.house.insert(DAILY, bars(DAILY, TICKERS, market.SESSIONS[8:9]))
+    for folder in versions.complete(case.layout, DAILY):
+        (folder / "features/t05/close.day.bin").unlink()
+
+
+def file_longer(case: Case) -> None:
+    case.house.insert(DAILY, bars(DAILY, TICKERS, market.SESSIONS[8:9]))
+    for folder in versions.complete(case.layout, DAILY):
+        with (folder / "features/t05/close.day.bin").open("ab") as file:
+            file.write(b"tail")
+
+
+def places_torn(case: Case) -> None:
+    case.house.insert(DAILY, bars(DAILY, TICKERS, market.SESSIONS[8:9]))
+    for folder in versions.complete(case.layout, DAILY):
+        (folder / "places/stocks_daily.parquet").write_bytes(b"PAR1")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        expire, full_refresh, new_column, other_options, all_restated, earlier_session,
+        first_session_gone, file_lost, file_longer, places_torn,
+    ],
+)  # fmt: skip
+def test_what_cannot_be_updated_is_exported_whole(case, change):
+    change(case)
+    assert not case.update().incremental
+    assert len(list(case.layout.gold_versions(DAILY).iterdir())) == 2
+
+
+def test_without_a_spare_the_current_version_is_copied(case):
+    for path in versions.complete(case.layout, DAILY)[:-1]:
+        versions.discard(path)
+    opened = contents(case.layout.gold(DAILY).resolve())
+    before = case.layout.gold(DAILY).resolve()
+    case.house.insert(DAILY, bars(DAILY, TICKERS, market.SESSIONS[8:9]))
+    assert case.update().incremental
+    assert contents(before) == opened
+
+
+def test_prepare_copies_once(case):
+    names = {path.name for path in case.layout.gold_versions(DAILY).iterdir()}
+    versions.prepare(case.layout, DAILY)
+    assert {path.name for path in case.layout.gold_versions(DAILY).iterdir()} == names
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize("store", ["stocks_minute", "options"])
+def test_minutes_and_both_frequencies_of_options(tmp_path, store):
+    made = Case(tmp_path, store, ExportOptions(lists=(3,)))
+    tickers = [f"O:{ticker}" if store == "options" else ticker for ticker in TICKERS[:6]]
+    for dataset in STORES[store]:
+        made.house.make(dataset, bars(dataset, tickers, market.SESSIONS[:6]))
+    made.update()
+    steps: list[Any] = [
+        (tickers, market.SESSIONS[6:7]),
+        (tickers[:4], [market.HALF_DAY, market.SATURDAY]),
+        ([*tickers, "NEW"], market.SESSIONS[8:9]),
+    ]
+    for seed, (some, days) in enumerate(steps):
+        for dataset in STORES[store][: 1 + seed % 2]:
+            made.house.replace(dataset, bars(dataset, some, days, seed))
+        assert made.update().incremental
+    for dataset in STORES[store][-1:]:
+        made.house.replace(dataset, [], bars(dataset, tickers[:2], market.SESSIONS))
+    assert made.update().incremental
+
+
+SEEDS = [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 12))]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_any_sequence(tmp_path, seed):
+    dice = random.Random(seed)
+    options = ExportOptions(top=dice.choice([0, 12]), lists=(3,))
+    made = Case(tmp_path, DAILY, options)
+    made.house.make(DAILY, bars(DAILY, TICKERS[:15], market.SESSIONS[:5], seed))
+    made.update()
+    for step in range(12):
+        tickers = dice.sample(TICKERS, dice.randint(1, len(TICKERS)))
+        days = dice.sample(market.SESSIONS, dice.choice([1, 1, 1, 2]))
+        chosen = bars(DAILY, tickers, days, 100 * seed + step)
+        end = min(5 + step, len(market.SESSIONS) - 1)
+        kind = dice.choice(["next", "next", "next", "restate", "restate one", "remove", "compact"])
+        if kind == "next":
+            made.house.replace(DAILY, bars(DAILY, tickers, market.SESSIONS[end : end + 1], step))
+        elif kind == "restate":
+            made.house.replace(DAILY, chosen)
+        elif kind == "restate one":
+            made.house.replace(DAILY, chosen[: dice.randint(1, 3)])
+        elif kind == "remove":
+            made.house.replace(DAILY, [], chosen)
+        else:
+            made.house.compact()
+        if dice.random() < 0.7:
+            made.update()
+    made.update()
