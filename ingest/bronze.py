@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from ingest.duplicates import first_of_run
 from ingest.exact import Slice, decimal_array
 from lake.datasets import Dataset
 
@@ -60,13 +59,14 @@ def table(slice_: Slice, dataset: Dataset, day: date) -> pa.Table:
         and transactions, none of them nullable.
     """
     rows = slice_.rows
-    begins = first_of_run(rows["ticker"])
-    codes = np.cumsum(begins.to_numpy(), dtype=np.int32) - np.int32(1)
+    # Equal neighbours share a dictionary entry, which spares hashing every name.
+    codes = np.cumsum(slice_.begins, dtype=np.int32) - np.int32(1)
+    names = pa.array(slice_.names.to_list(), pa.string())
     dates = pa.DictionaryArray.from_arrays(np.zeros(len(rows), np.int32), pa.array([day]))
     # DuckDB reads nanoseconds with a time zone as microseconds, so those are what is stored.
     stamps = pa.array(rows["window_start"].to_numpy() // 1000).cast(pa.timestamp("us", "UTC"))
     columns = {
-        dataset.instrument: pa.DictionaryArray.from_arrays(codes, _names(rows, begins)),
+        dataset.instrument: pa.DictionaryArray.from_arrays(codes, names),
         "date": dates,
         "ts": stamps,
         **{name: _decimals(slice_, name) for name in (*OHLC, "volume")},
@@ -74,10 +74,6 @@ def table(slice_: Slice, dataset: Dataset, day: date) -> pa.Table:
     }
     fields = [pa.field(name, column.type, nullable=False) for name, column in columns.items()]
     return pa.table(list(columns.values()), schema=pa.schema(fields))
-
-
-def _names(rows: pl.DataFrame, begins: pl.Series) -> pa.Array:
-    return pa.array(rows["ticker"].filter(begins).to_list(), pa.string())
 
 
 def _decimals(slice_: Slice, name: str) -> pa.Array:

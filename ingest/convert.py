@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
-from ingest import bronze, duplicates, flatfile, parse, rules
+from ingest import bronze, duplicates, flatfile, rules
 from ingest.bronze import Provenance
+from ingest.checked import checked, numbered
 from ingest.draft import Draft, Writer
 from ingest.exact import Slice
 from ingest.flatfile import LINE, RAGGED
@@ -23,10 +21,7 @@ from lake.errors import BadData
 from lake.files import replacing
 from lake.layout import Layout
 
-log = logging.getLogger(__name__)
-
 SHOWN = 3
-NEWLINE = ord("\n")
 
 
 @dataclass(frozen=True)
@@ -66,7 +61,14 @@ def convert(
     with replacing(target) as temporary:
         with Writer(temporary, limits.row_group_rows) as writer:
             draft = Draft(writer, dataset, remote.day)
-            good, bad = _checked(path, draft, remote, limits)
+            good, broken = [], []
+            for slice_, judged in checked(
+                path, remote.key, dataset, remote.day, limits.slice_bytes
+            ):
+                draft.add(slice_)
+                good.append(slice_)
+                broken.append(judged)
+            bad = pl.concat(broken)
             if draft.holds:
                 kept = sum(len(slice_.rows) for slice_ in good)
                 provenance = _balance(kept, bad, 0, remote, etag, limits)
@@ -113,40 +115,6 @@ def _balance(
     )
 
 
-def _checked(
-    path: Path, draft: Draft, remote: RemoteFile, limits: Limits
-) -> tuple[list[Slice], pl.DataFrame]:
-    """The rows that follow the rules, drafted as well; line numbers with reasons of the others."""
-    good, bad = [], []
-    for header, data, first in _numbered(path, remote.key, limits.slice_bytes):
-        slice_ = parse.typed(data, header, first)
-        broken = rules.rejected(slice_.rows, draft.dataset, draft.day)
-        if len(broken):
-            slice_ = slice_.without(broken[LINE])
-        draft.add(slice_)
-        good.append(slice_)
-        bad.append(broken)
-    unknown = [column for column in header if column not in flatfile.COLUMNS]
-    if unknown:
-        log.warning("%s: columns left out: %s", remote.key, ", ".join(unknown))
-    return good, pl.concat(bad)
-
-
-def _numbered(path: Path, name: str, size: int) -> Iterator[tuple[list[str], bytes, int]]:
-    """The header, lines below it, and the number of the first of them, slice by slice."""
-    header: list[str] = []
-    first = 2
-    for data in flatfile.slices(path, name, size):
-        lines = data
-        if not header:
-            header, lines = flatfile.split_header(data, name)
-        yield header, lines, first
-        # Several times faster than bytes.count, which stops at every match.
-        first += int(np.count_nonzero(np.frombuffer(lines, np.uint8) == NEWLINE))
-    if not header:
-        raise BadData(f"{name}: no content, not even a header")
-
-
 def _verdict(name: str, bad: pl.DataFrame, rows: int) -> str:
     first = "; ".join(f"line {line}: {reason}" for line, reason in bad.head(SHOWN).iter_rows())
     return f"{name}: {len(bad)} of {rows} rows are bad, more than max_bad_share allows ({first})"
@@ -160,7 +128,7 @@ def _quarantine(target: Path, bad: pl.DataFrame, path: Path, name: str, limits: 
     # Bad rows are few, so their text is looked up now instead of carried along.
     wanted = pl.col(LINE).is_in(bad[LINE].implode())
     texts = []
-    for header, data, first in _numbered(path, name, limits.slice_bytes):
+    for header, data, first in numbered(path, name, limits.slice_bytes):
         if bad[LINE].is_between(first, first + data.count(b"\n")).any():
             texts.append(flatfile.rows_of_text(data, header, first).filter(wanted))
     with replacing(target) as temporary:

@@ -52,7 +52,7 @@ class Writer:
         count = sum(len(part) for part in self._waiting)
         if count < self.row_group_rows:
             return
-        held = pa.concat_tables(self._waiting)
+        held = _together(self._waiting)
         whole = count - count % self.row_group_rows
         self._waiting = [held.slice(whole)]
         self._settled()
@@ -61,7 +61,7 @@ class Writer:
     def finish(self, provenance: Provenance) -> None:
         """Write what is left and the footer."""
         self._settled()
-        rest = pa.concat_tables(self._waiting)
+        rest = _together(self._waiting)
         if len(rest) or self._writer is None:
             self._encode(rest)
         assert self._writer is not None  # noqa: S101
@@ -87,6 +87,11 @@ class Writer:
         self._writer.write_table(rows, self.row_group_rows)
 
 
+def _together(parts: list[pa.Table]) -> pa.Table:
+    """One table; with one dictionary of names, since several would be written out as plain text."""
+    return pa.concat_tables(parts).unify_dictionaries()
+
+
 class Draft:
     """A day written slice by slice, good while each slice continues the order and unit before it.
 
@@ -105,8 +110,7 @@ class Draft:
         """Write a slice, or see that the draft does not hold."""
         self.holds = self.holds and self._continues(slice_)
         if self.holds and self._scales is not None:
-            rows = Slice(slice_.at(*self._scales), self._scales)
-            self.writer.add(table(rows, self.dataset, self.day))
+            self.writer.add(table(slice_.at(*self._scales), self.dataset, self.day))
 
     def _continues(self, slice_: Slice) -> bool:
         scales, rows = slice_.scales, slice_.rows
@@ -121,4 +125,4 @@ class Draft:
         follows = first > self._last if self.dataset.minute else first[0] > self._last[0]
         self._last = last
         # Python compares strings by code point, which is the byte order of UTF-8.
-        return follows and in_order(rows["ticker"], rows["window_start"], self.dataset)
+        return follows and in_order(slice_, self.dataset)

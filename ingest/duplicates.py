@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from ingest.exact import Slice
 from ingest.flatfile import LINE, PRICES
 from lake.datasets import Dataset
 
@@ -40,21 +41,15 @@ def settle(rows: pl.DataFrame, dataset: Dataset) -> tuple[pl.DataFrame, pl.Serie
     return rows.filter(~pl.col(LINE).is_in(gone)), conflicting, len(repeated)
 
 
-def in_order(tickers: pl.Series, stamps: pl.Series, dataset: Dataset) -> bool:
+def in_order(slice_: Slice, dataset: Dataset) -> bool:
     """Whether rows are sorted and no two of them share a key, so that `settle` has nothing to do.
 
     Cheaper than sorting: of the tickers, only where they change is looked at.
     """
-    begins = first_of_run(tickers)
-    names = tickers.filter(begins)
-    if not (names > names.shift(1)).all():
+    names = slice_.names
+    if not (names[1:] > names[:-1]).all():
         return False
     if not dataset.minute:
-        return len(names) == len(tickers)
-    rising = np.diff(stamps.to_numpy()) > 0
-    return bool(np.all(rising | begins.to_numpy()[1:]))
-
-
-def first_of_run(tickers: pl.Series) -> pl.Series:
-    """True for each row whose ticker differs from the row's before it."""
-    return tickers.ne_missing(tickers.shift(1))
+        return len(names) == len(slice_.rows)
+    rising = np.diff(slice_.rows["window_start"].to_numpy()) > 0
+    return bool(np.all(rising | slice_.begins[1:]))

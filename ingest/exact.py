@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -42,17 +43,30 @@ class Slice:
     rows: pl.DataFrame
     scales: tuple[int, int] | None
 
+    @cached_property
+    def begins(self) -> npt.NDArray[np.bool_]:
+        """True for each row whose ticker differs from the row's before it."""
+        tickers = self.rows["ticker"]
+        changes = (tickers[1:] != tickers[:-1]).to_numpy()
+        return np.concatenate([np.ones(min(len(tickers), 1), np.bool_), changes])
+
+    @cached_property
+    def names(self) -> pl.Series:
+        """The tickers of those rows."""
+        return self.rows["ticker"].filter(pl.Series(self.begins))
+
     def without(self, lines: pl.Series) -> Slice:
         """The slice less the rows of these line numbers."""
         return Slice(self.rows.filter(~pl.col(LINE).is_in(lines.implode())), self.scales)
 
-    def at(self, price: int, volume: int) -> pl.DataFrame:
-        """The rows in units of so many decimals, at most `SPARE` more than their own."""
+    def at(self, price: int, volume: int) -> Slice:
+        """The same in units of so many decimals, at most `SPARE` more than its own."""
         assert self.scales is not None  # noqa: S101
         if self.scales == (price, volume):
-            return self.rows
-        factors = 10 ** (price - self.scales[0]), 10 ** (volume - self.scales[1])
-        return self.rows.with_columns(pl.col(PRICES) * factors[0], pl.col("volume") * factors[1])
+            return self
+        more = 10 ** (price - self.scales[0]), 10 ** (volume - self.scales[1])
+        rows = self.rows.with_columns(pl.col(PRICES) * more[0], pl.col("volume") * more[1])
+        return Slice(rows, (price, volume))
 
     def decimals(self) -> pl.DataFrame:
         """The rows with prices and volume as Decimals."""
@@ -87,7 +101,12 @@ def counted(frame: pl.DataFrame, longest: int) -> Slice | None:
     if prices is None or volume is None:
         return None
     columns = dict(zip((*PRICES, "volume"), (*prices[0], *volume[0]), strict=True))
-    rows = frame.with_columns(pl.Series(name, counts) for name, counts in columns.items())
+    rows = pl.DataFrame(
+        [
+            pl.Series(each.name, columns[each.name]) if each.name in columns else each
+            for each in frame.get_columns()
+        ]
+    )
     return Slice(rows, (prices[1], volume[1]))
 
 
@@ -116,6 +135,9 @@ def longest_fraction(data: bytes) -> int | None:
     Also None where an e follows a digit or dot: there a number may have an exponent.
     """
     text = np.frombuffer(data, np.uint8)
+    # Small letters are rare in tickers, so that a search for one byte mostly settles it.
+    if b"e" in data and _exponent(text, LOWER_E):
+        return None
     longest = 0
     for begin in range(0, len(text), CACHED):
         length = _longest_fraction(text[begin : begin + CACHED + 2 * SMALL])
@@ -126,7 +148,7 @@ def longest_fraction(data: bytes) -> int | None:
 
 
 def _longest_fraction(text: npt.NDArray[np.uint8]) -> int | None:
-    if _exponent(text, UPPER_E) or _exponent(text, LOWER_E):
+    if _exponent(text, UPPER_E):
         return None
     # Of what may stand in a number, digits, dot and minus lie above the comma; a plus can follow
     # an e only, and control characters end a field or make it none.

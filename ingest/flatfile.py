@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 import polars as pl
 from isal import igzip, isal_zlib
@@ -18,14 +18,13 @@ COLUMNS = ("ticker", "volume", *PRICES, "window_start", "transactions")
 LINE = "line_number"
 RAGGED = "ragged"
 BOM = b"\xef\xbb\xbf"
-# Large enough to parse on all cores, small enough that a day never lies in memory as text.
+# Small enough to stay near the processor and that a day never lies in memory as text; larger
+# slices were parsed no faster.
 SLICE_BYTES = 4 << 20
-# CSV packs about fivefold; below this a slice holds all, and a thread would only cost.
-TYPICAL_RATIO = 8
 
 
 def slices(path: Path, name: str, size: int = SLICE_BYTES) -> Iterator[bytes]:
-    """The content of a csv.gz in slices that end with a line; the next one inflates meanwhile.
+    """The content of a csv.gz in slices that end with a line.
 
     Args:
         path: the file on disk; a gzip of several members is one content.
@@ -35,37 +34,30 @@ def slices(path: Path, name: str, size: int = SLICE_BYTES) -> Iterator[bytes]:
     Raises:
         CorruptFile: it is empty, cut short, damaged, followed by something else, or not gzip.
     """
-    source = _inflate(path, name, size)
-    if path.stat().st_size < size // TYPICAL_RATIO:
-        yield from source
-        return
-    with ThreadPoolExecutor(1, thread_name_prefix="inflate") as pool:
-        coming = pool.submit(next, source, None)
-        while (data := coming.result()) is not None:
-            coming = pool.submit(next, source, None)
-            yield data
-
-
-def _inflate(path: Path, name: str, size: int) -> Iterator[bytes]:
     problem = "it is empty"
     if path.stat().st_size:
         try:
-            with path.open("rb") as packed, igzip.open(packed) as content:  # type: ignore[no-untyped-call]
+            with path.open("rb") as packed:
                 read_once(packed)
-                rest = b""
-                while block := content.read(size):
-                    end = block.rfind(b"\n") + 1
-                    if end:
-                        yield rest + block[:end]
-                        rest = block[end:]
-                    else:
-                        rest += block
-                if rest:
-                    yield rest
+                yield from _lines(packed, size)
             return
         except (EOFError, gzip.BadGzipFile, isal_zlib.error) as error:  # type: ignore[misc]
             problem = str(error)
     raise CorruptFile(f"{name}: not a whole gzip file ({problem}); fetch it again")
+
+
+def _lines(packed: IO[bytes], size: int) -> Iterator[bytes]:
+    with igzip.open(packed) as content:  # type: ignore[no-untyped-call]
+        rest = b""
+        while block := content.read(size):
+            end = block.rfind(b"\n") + 1
+            if end:
+                yield rest + block[:end]
+                rest = block[end:]
+            else:
+                rest += block
+        if rest:
+            yield rest
 
 
 def split_header(data: bytes, name: str) -> tuple[list[str], bytes]:

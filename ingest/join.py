@@ -19,7 +19,7 @@ def joined(slices: list[Slice]) -> Slice:
     if len(scales) == len(slices):
         price, volume = (max(each) for each in zip(*scales, strict=True))
         if all(price - own[0] <= SPARE and volume - own[1] <= SPARE for own in scales):
-            frames = [slice_.at(price, volume) for slice_ in slices]
+            frames = [slice_.at(price, volume).rows for slice_ in slices]
             return Slice(pl.concat(frames), (price, volume))
     return Slice(_as_decimals(slices), None)
 

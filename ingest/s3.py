@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import hashlib
 import logging
 import os
 import re
@@ -16,28 +15,14 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from ingest.s3_answers import arrived, by_remedy, intact
 from ingest.source import BLOCK, RemoteFile, key_day
 from lake.datasets import Dataset
-from lake.errors import (
-    CorruptFile,
-    NotEntitled,
-    NotPublished,
-    QuantminiError,
-    SourceUnavailable,
-    UsageError,
-)
+from lake.errors import CorruptFile, QuantminiError, SourceUnavailable, UsageError
 
 log = logging.getLogger(__name__)
 
-# An ETag of another form belongs to an object uploaded in parts, and says nothing we can check.
-MD5 = re.compile("[0-9a-f]{32}")
 ATTEMPTS = 5
-WRONG_SETTING = {
-    "InvalidAccessKeyId": "check POLYGON_S3_ACCESS_KEY_ID",
-    "SignatureDoesNotMatch": "check POLYGON_S3_SECRET_ACCESS_KEY",
-    "RequestTimeTooSkewed": "set the machine's clock",
-    "NoSuchBucket": "check source.bucket",
-}
 
 
 class S3Source:
@@ -121,7 +106,7 @@ class S3Source:
             try:
                 return [item for page in pages for item in page.get("Contents", [])]
             except (ClientError, BotoCoreError) as error:
-                raise self._by_remedy(error, prefix) from None
+                raise by_remedy(error, prefix, self.endpoint) from None
             except ResponseParserError:
                 log.warning("%s: the listing is damaged", prefix)
         raise SourceUnavailable(f"{prefix}: {self.endpoint} sent damaged listings; run again later")
@@ -134,7 +119,7 @@ class S3Source:
     def fetch(self, remote: RemoteFile, destination: Path) -> str:
         """See `Source.fetch`. What an earlier attempt or run left is used, after the same check."""
         etag = remote.etag or ""
-        if _arrived(destination, remote):
+        if arrived(destination, remote):
             return etag
         destination.parent.mkdir(parents=True, exist_ok=True)
         version = re.sub(r"\W", "", etag)
@@ -150,9 +135,9 @@ class S3Source:
             try:
                 self._continue(remote, part)
             except BotoCoreError as error:
-                failure = self._by_remedy(error, remote.key)
+                failure = by_remedy(error, remote.key, self.endpoint)
                 continue
-            if _intact(part, remote):
+            if intact(part, remote):
                 os.utime(part, ns=(remote.mtime_ns, remote.mtime_ns))
                 part.replace(destination)
                 return etag
@@ -172,7 +157,7 @@ class S3Source:
             )
         except (ClientError, BotoCoreError) as error:
             # The client has retried this one; only a body that breaks off is left to us.
-            raise self._by_remedy(error, remote.key) from None
+            raise by_remedy(error, remote.key, self.endpoint) from None
         # Some servers send a range with status 200, so the header tells whether this is one.
         resumed = answer.get("ContentRange", "").startswith(f"bytes {done}-")
         with part.open("ab" if resumed else "wb") as target:
@@ -180,37 +165,3 @@ class S3Source:
                 target.write(block)
             target.flush()
             os.fsync(target.fileno())
-
-    def _by_remedy(self, error: ClientError | BotoCoreError, what: str) -> QuantminiError:
-        """Our error for one of boto3's. The text is ours: theirs may quote the request."""
-        if isinstance(error, BotoCoreError):
-            return SourceUnavailable(
-                f"{what}: {type(error).__name__} at {self.endpoint}; run again later"
-            )
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in WRONG_SETTING:
-            return UsageError(f"{self.endpoint} answered {code}: {WRONG_SETTING[code]}")
-        if status == 403:
-            return NotEntitled(f"{what}: the plan does not cover it ({code})")
-        if status == 404:
-            return NotPublished(f"{what}: not published yet")
-        if status == 412:
-            return SourceUnavailable(f"{what}: replaced since it was listed; run again")
-        return SourceUnavailable(f"{what}: {self.endpoint} answered {status} {code}; run again")
-
-
-def _arrived(path: Path, remote: RemoteFile) -> bool:
-    """Whether a landed file is this very object: a finished download bears its time."""
-    return path.exists() and path.stat().st_mtime_ns == remote.mtime_ns and _intact(path, remote)
-
-
-def _intact(path: Path, remote: RemoteFile) -> bool:
-    """Length, and content where the ETag is an MD5."""
-    if path.stat().st_size != remote.size:
-        return False
-    if not remote.etag or not MD5.fullmatch(remote.etag):
-        return True
-    with path.open("rb") as content:
-        digest = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False))
-    return digest.hexdigest() == remote.etag

@@ -304,15 +304,37 @@ def test_provenance(bucket: Bucket) -> None:
     assert read_provenance(path) is None
 
 
-def test_slices_do_not_show(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slices_do_not_show(bucket: Bucket) -> None:
     lines = [bar(f"S{i:03}", high="1" if i % 7 == 0 else "11") for i in range(100)]
     content = packed(*lines[:50], "", "torn", *lines[50:])
     known = convert_bytes(bucket, content)
     whole, bad = kept(bucket.layout), refused(bucket.layout)
-    monkeypatch.setattr(flatfile, "TYPICAL_RATIO", 1)
     assert convert_bytes(bucket, content, slice_bytes=300, row_group_rows=17) == known
     assert kept(bucket.layout).equals(whole)
     assert refused(bucket.layout) == bad
+
+
+@pytest.mark.parametrize(
+    ("later", "type_"),
+    [
+        (bar("Z", volume="1.25"), pl.Decimal(18, 2)),
+        (bar("A000"), pl.Decimal(18, 0)),
+        (bar("Z", volume="1e1"), pl.Decimal(18, 0)),
+        (bar("Z", volume="1e20", open_="x"), pl.Decimal(18, 0)),
+    ],
+)
+def test_a_draft_that_does_not_hold_is_written_anew(
+    bucket: Bucket, later: str, type_: pl.Decimal
+) -> None:
+    """A unit, an order, a notation or a repetition that shows only in a later slice."""
+    lines = [bar(f"A{i:03}", volume=str(i)) for i in range(200)]
+    known = convert_bytes(bucket, packed(*lines, later), slice_bytes=300, row_group_rows=17)
+    assert known.rows_in == known.rows_kept + known.rows_quarantined + known.duplicates_dropped
+    frame = kept(bucket.layout)
+    assert frame["symbol"].to_list() == sorted(set(frame["symbol"]))
+    assert frame.schema["volume"] == type_
+    rest = {row[0]: row[1] for row in frame.select("symbol", "volume").rows()}
+    assert all(rest[f"A{i:03}"] == i for i in range(1, 200))
 
 
 LINE_NOISE = st.one_of(

@@ -48,7 +48,7 @@ def through(proxy: Proxy, bucket: Bucket, layout: Layout) -> IngestReport:
     return ingest(layout, source, MINUTES)
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [19, pytest.param(22, marks=pytest.mark.slow)])
 def test_a_fifth_of_all_answers_fails(
     s3_server: Server, remote_bucket: Bucket, tmp_path: Path, seed: int
 ) -> None:
@@ -58,7 +58,7 @@ def test_a_fifth_of_all_answers_fails(
         report = through(proxy, remote_bucket, remote_bucket.layout)
     assert report.failed == []
     assert [item.date for item in report.ingested] == days
-    assert sum(proxy.injected.values()) >= 3
+    assert len(proxy.injected) >= 5
     arrived, wanted = content(remote_bucket.layout), content(Layout(tmp_path / "undisturbed"))
     assert arrived.keys() == wanted.keys()
     for name in (name for name in wanted if name.startswith(("landing", "quarantine"))):

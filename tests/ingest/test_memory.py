@@ -113,6 +113,7 @@ def test_modes_differ_in_sizes_only(bucket: Bucket) -> None:
     assert len({size.slice_bytes for size in sizes}) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["streaming", "parallel"])
 def test_the_mode_reaches_the_files(bucket: Bucket, mode: str) -> None:
     rows = [bar(f"S{i:06}") for i in range(120_000)]
