@@ -59,8 +59,8 @@ def convert(
     """
     target = layout.bronze(dataset, remote.day)
     with replacing(target) as temporary:
-        with Writer(temporary, limits.row_group_rows) as writer:
-            draft = Draft(writer, dataset, remote.day)
+        with Writer(temporary, dataset, remote.day, limits.row_group_rows) as writer:
+            draft = Draft(writer)
             good, broken = [], []
             for slice_, judged in checked(
                 path, remote.key, dataset, remote.day, limits.slice_bytes
@@ -78,8 +78,8 @@ def convert(
             good.clear()
             day, bad, dropped = _settled(day, bad, dataset)
             provenance = _balance(len(day.rows), bad, dropped, remote, etag, limits)
-            with Writer(temporary, limits.row_group_rows) as writer:
-                writer.add(bronze.table(day, dataset, remote.day))
+            with Writer(temporary, dataset, remote.day, limits.row_group_rows) as writer:
+                writer.add(day)
                 writer.finish(provenance)
         os.utime(temporary, ns=(remote.mtime_ns, remote.mtime_ns))
         # Until bronze is renamed, the day counts as not done.

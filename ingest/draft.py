@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from types import TracebackType
 
-import pyarrow as pa
+import polars as pl
 import pyarrow.parquet as pq
 
 from ingest.bronze import FOOTER_KEY, Provenance, table
@@ -25,10 +25,11 @@ class Writer:
     dictionary or deltas, and so is volume; times repeat, so they take a dictionary.
     """
 
-    def __init__(self, path: Path, row_group_rows: int) -> None:
-        """Write to a path, in row groups of so many rows."""
-        self.path, self.row_group_rows = path, row_group_rows
-        self._waiting: list[pa.Table] = []
+    def __init__(self, path: Path, dataset: Dataset, day: date, row_group_rows: int) -> None:
+        """Write a data set's trading day to a path, in row groups of so many rows."""
+        self.path, self.dataset, self.day = path, dataset, day
+        self.row_group_rows = row_group_rows
+        self._waiting: list[Slice] = []
         self._writer: pq.ParquetWriter | None = None
         self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encode")
         self._encoding: Future[None] | None = None
@@ -46,23 +47,23 @@ class Writer:
         if self._writer is not None:
             self._writer.close()
 
-    def add(self, rows: pa.Table) -> None:
-        """Take rows; whole row groups are encoded while the caller goes on."""
-        self._waiting.append(rows)
-        count = sum(len(part) for part in self._waiting)
+    def add(self, slice_: Slice) -> None:
+        """Take rows, all in one unit; whole row groups are encoded while the caller goes on."""
+        self._waiting.append(slice_)
+        count = sum(len(part.rows) for part in self._waiting)
         if count < self.row_group_rows:
             return
         held = _together(self._waiting)
         whole = count - count % self.row_group_rows
-        self._waiting = [held.slice(whole)]
+        self._waiting = [Slice(held.rows[whole:], held.scales)]
         self._settled()
-        self._encoding = self._encoder.submit(self._encode, held.slice(0, whole))
+        self._encoding = self._encoder.submit(self._encode, Slice(held.rows[:whole], held.scales))
 
     def finish(self, provenance: Provenance) -> None:
         """Write what is left and the footer."""
         self._settled()
         rest = _together(self._waiting)
-        if len(rest) or self._writer is None:
+        if len(rest.rows) or self._writer is None:
             self._encode(rest)
         assert self._writer is not None  # noqa: S101
         self._writer.add_key_value_metadata({FOOTER_KEY: json.dumps(asdict(provenance))})
@@ -73,7 +74,8 @@ class Writer:
         if self._encoding is not None:
             self._encoding.result()
 
-    def _encode(self, rows: pa.Table) -> None:
+    def _encode(self, slice_: Slice) -> None:
+        rows = table(slice_, self.dataset, self.day)
         if self._writer is None:
             self._writer = pq.ParquetWriter(
                 self.path,
@@ -87,9 +89,8 @@ class Writer:
         self._writer.write_table(rows, self.row_group_rows)
 
 
-def _together(parts: list[pa.Table]) -> pa.Table:
-    """One table; with one dictionary of names, since several would be written out as plain text."""
-    return pa.concat_tables(parts).unify_dictionaries()
+def _together(parts: list[Slice]) -> Slice:
+    return Slice(pl.concat(part.rows for part in parts), parts[0].scales)
 
 
 class Draft:
@@ -99,9 +100,9 @@ class Draft:
     sorted and written anew.
     """
 
-    def __init__(self, writer: Writer, dataset: Dataset, day: date) -> None:
-        """Rows of a data set's trading day go to this writer."""
-        self.writer, self.dataset, self.day = writer, dataset, day
+    def __init__(self, writer: Writer) -> None:
+        """Rows go to this writer."""
+        self.writer, self.dataset = writer, writer.dataset
         self.holds = True
         self._scales: tuple[int, int] | None = None
         self._last: tuple[str, int] = ("", 0)
@@ -110,7 +111,7 @@ class Draft:
         """Write a slice, or see that the draft does not hold."""
         self.holds = self.holds and self._continues(slice_)
         if self.holds and self._scales is not None:
-            self.writer.add(table(slice_.at(*self._scales), self.dataset, self.day))
+            self.writer.add(slice_.at(*self._scales))
 
     def _continues(self, slice_: Slice) -> bool:
         scales, rows = slice_.scales, slice_.rows

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from lake.files import replacing
+
 # The vendor's flat files begin in September 2003; the library's default window is 20 years only.
 FIRST_SESSION = "2000-01-03"
+CACHE = Path("~/.cache/quantmini").expanduser()
+SCHEMA = pa.schema(
+    [
+        ("date", pa.date32()),
+        ("open", pa.timestamp("us", "UTC")),
+        ("close", pa.timestamp("us", "UTC")),
+    ]
+)
 
 
 @cache
@@ -20,12 +33,22 @@ def exchange() -> Any:
 
 
 def sessions() -> pa.Table:
-    """Every session: `date` (date32), `open` and `close` (timestamp us, UTC)."""
+    """Every session up to about a year ahead: `date` (date32), `open`, `close` (us, UTC).
+
+    The library takes seconds to import, so its answer is kept for a month: its version and the
+    month are in the file's name, and a month later it would still reach most of a year ahead.
+    """
+    month = datetime.now(UTC).strftime("%Y-%m")
+    kept = CACHE / f"xnys-{version('exchange_calendars')}-{month}.arrow"
+    if not kept.exists():
+        with replacing(kept) as temporary, pa.ipc.new_file(temporary, SCHEMA) as writer:
+            writer.write_table(_schedule())
+    with pa.memory_map(str(kept)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+def _schedule() -> pa.Table:
+    """The sessions as the library gives them."""
     schedule = exchange().schedule
-    return pa.table(
-        {
-            "date": pa.array(schedule.index.date, pa.date32()),
-            "open": pa.array(schedule["open"], pa.timestamp("us", "UTC")),
-            "close": pa.array(schedule["close"], pa.timestamp("us", "UTC")),
-        }
-    )
+    columns = [schedule.index.date, schedule["open"], schedule["close"]]
+    return pa.table(columns, schema=SCHEMA)

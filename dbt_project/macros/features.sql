@@ -30,8 +30,8 @@
     0 - ln({{ close }}::double / {{ previous_close }}::double)
 {%- endmacro %}
 
-{% macro bar_return(bars) -%}
-    {{ bars }}.close::double / {{ bars }}.open::double - 1
+{% macro bar_return(close, open) -%}
+    {{ close }}::double / {{ open }}::double - 1
 {%- endmacro %}
 
 {% macro velocity(bars) -%}

@@ -81,7 +81,7 @@ def test_killed_builds_converge(tmp_path: Path, dbt: Dbt) -> None:
         for day in days[:-1]:
             write_day(tmp_path, name, day)
     for _ in range(6):
-        process = dbt.start(tmp_path, "build", "--select", "silver", batch_rows=5)
+        process = dbt.start(tmp_path, "build", "--select", "silver", batch_rows=40)
         time.sleep(chance.uniform(3, 12))
         process.send_signal(signal.SIGKILL)
         process.wait()

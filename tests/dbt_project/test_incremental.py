@@ -30,7 +30,7 @@ def test_random_arrivals_equal_a_full_refresh(tmp_path: Path, dbt: Dbt) -> None:
             write_day(tmp_path, name, day, seed=chance.randint(1, 9))
         for name, day in chance.sample(arrived, 2):
             Layout(tmp_path).bronze(DATASETS[name], day).unlink(missing_ok=True)
-        dbt.build(tmp_path, batch_rows=chance.choice([15, 60, 10_000]))
+        dbt.build(tmp_path, batch_rows=chance.choice([60, 300, 10_000]))
     grown = silver(tmp_path)
     dbt.build(tmp_path, "--full-refresh", batch_rows=10_000)
     rebuilt = silver(tmp_path)

@@ -24,7 +24,7 @@ features as (
         transactions,
         {{ feature('alpha_daily', log_decline('close', 'previous_close')) }},
         {{ feature('price_range', '(high - low)::double') }},
-        {{ feature('daily_return', bar_return('windowed')) }},
+        {{ feature('daily_return', bar_return('close', 'open')) }},
         {{ feature('vwap', 'case when volume > 0 then (high + low)::double / 2 end') }},
         {{ feature('relative_volume', 'volume::double / nullif(mean_volume, 0)') }}
     from windowed

@@ -29,7 +29,7 @@ features as (
         windowed.transactions,
         {{ feature('alpha_minute', log_decline('windowed.close', 'windowed.previous_close')) }},
         {{ feature('price_velocity', velocity('windowed')) }},
-        {{ feature('minute_return', bar_return('windowed')) }}
+        {{ feature('minute_return', bar_return('windowed.close', 'windowed.open')) }}
     from windowed
     left join sessions on windowed.date = sessions.date
 )

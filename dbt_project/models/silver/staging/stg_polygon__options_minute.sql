@@ -3,4 +3,7 @@ with bars as (
 )
 
 -- Silver's engine stages neighbours of a batch beside it, as context for windows; bronze has none.
-select *, false as is_context from bars
+select
+    *,
+    false as is_context
+from bars
