@@ -42,12 +42,12 @@ def sessions() -> pa.Table:
     kept = CACHE / f"xnys-{version('exchange_calendars')}-{month}.arrow"
     if not kept.exists():
         with replacing(kept) as temporary, pa.ipc.new_file(temporary, SCHEMA) as writer:
-            writer.write_table(_schedule())
+            writer.write_table(exchange_schedule())
     with pa.memory_map(str(kept)) as source:
         return pa.ipc.open_file(source).read_all()
 
 
-def _schedule() -> pa.Table:
+def exchange_schedule() -> pa.Table:
     """The sessions as the library gives them."""
     schedule = exchange().schedule
     columns = [schedule.index.date, schedule["open"], schedule["close"]]
