@@ -83,11 +83,14 @@ def transform(
 def fingerprint(layout: Layout, dataset: Dataset, features: list[str] | None) -> str:
     """What decides a data set's silver: features, bronze files and the dbt project, by stat alone.
 
-    Moneyness reads the underlyings' day bars, so options_daily depends on those files too.
+    Moneyness reads the underlyings' day bars, so options_daily depends on those files too; splits
+    and underlyings come from the reference.
     """
     folders = [layout.bronze_folder(dataset)]
     if dataset.name == "options_daily":
         folders.append(layout.bronze_folder(DATASETS["stocks_daily"]))
+    if dataset.name != "stocks_minute":
+        folders.append(layout.bronze_reference)
     files = [path for folder in folders for path in sorted(folder.rglob("*.parquet"))]
     for part in ("models", "macros", "seeds", "tests"):
         files += [path for path in sorted((DBT_PROJECT / part).rglob("*")) if path.is_file()]
@@ -103,8 +106,11 @@ def arguments(datasets: list[Dataset]) -> list[str]:
 
     Unit tests judge the code, not the data, so a nightly run leaves them out.
     """
+    names = [dataset.name for dataset in datasets]
+    # The factors need the day bars' closes, so they follow them.
+    names += ["adjustment_factors", "tickers"] if "stocks_daily" in names else []
     everything = len(datasets) == len(DATASETS)
-    selection = ["silver"] if everything else [f"+{dataset.name}" for dataset in datasets]
+    selection = ["silver"] if everything else [f"+{name}" for name in names]
     return ["build", "--exclude-resource-type", "unit_test", "--select", *selection]
 
 
@@ -157,14 +163,16 @@ def build(layout: Layout, limits: Limits, datasets: list[Dataset]) -> dict[str, 
 def read_results(
     results: dict[str, Any], manifest: dict[str, Any], datasets: list[Dataset], layout: Layout
 ) -> dict[str, Any]:
-    """Sort dbt's results by data set. A failed node above all models fails every data set."""
+    """Sort dbt's results by data set."""
     found: dict[str, Any] = {"models": [], "failures": [], "warnings": []}
+    done = [
+        r["unique_id"].rpartition(".")[2] for r in results["results"] if r["status"] == "success"
+    ]
+    found["models"] = [name for name in done if name in DATASETS]
     for result in results["results"]:
         unique_id, status = result["unique_id"], result["status"]
         node = manifest["nodes"].get(unique_id, {})
         owner = (node.get("attached_node") or unique_id).rpartition(".")[2]
-        if status == "success" and owner in DATASETS:
-            found["models"].append(owner)
         if status not in SEVERITY:
             continue
         finding = {"node": unique_id, "message": " ".join((result["message"] or "").split())}
@@ -172,6 +180,7 @@ def read_results(
             run = results["metadata"]["invocation_id"]
             finding["rows"] = str(layout.log("errors") / f"{run}-{node['name']}.parquet")
         owners = [d.name for d in datasets if owner.endswith(d.name)]
-        for name in owners or [d.name for d in datasets]:
-            found[SEVERITY[status]].append({"dataset": name} | finding)
+        # What fails above the data sets, as a staging view, is named with each that was not built.
+        owners = owners or [d.name for d in datasets if d.name not in found["models"]] or [owner]
+        found[SEVERITY[status]] += [{"dataset": name} | finding for name in owners]
     return found

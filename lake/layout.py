@@ -37,6 +37,11 @@ class Layout:
                 continue
         return files
 
+    @property
+    def bronze_reference(self) -> Path:
+        """The folder of the reference tables, a folder of Parquet files each."""
+        return self.root / "bronze/reference"
+
     def quarantine(self, dataset: Dataset, day: date) -> Path:
         """The rejected rows of one trading day."""
         return self.root / f"quarantine/{dataset.name}/{day}.parquet"

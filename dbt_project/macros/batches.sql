@@ -5,6 +5,7 @@
 {% macro start_batches() %}
     {%- if execute %}
     {%- do find_pending(this.identifier, is_incremental()) %}
+    {%- do stage_reference(is_incremental()) %}
     {%- do stage(0, is_incremental()) %}
     {{ delete_replaced(0) if is_incremental() else 'select 1' }}
     {%- endif %}
@@ -38,17 +39,21 @@
     {%- set days = pending_values('date', batch) -%}
     {%- if days %}
     delete from {{ this }} where date in {{ dates(days) }};
-    {%- set later = run_query(
-        "select min(date)::varchar, max(date)::varchar from bars where not is_context"
-        ~ " and date > date '" ~ days[-1] ~ "'"
-    ).rows[0] %}
-    {%- if later[0] %}
-    {%- set key = instrument(this.identifier) %}
-    delete from {{ this }} where date between date '{{ later[0] }}' and date '{{ later[1] }}'
-        and ({{ key }}, date) in (select ({{ key }}, date) from bars where not is_context);
-    {%- endif %}
+    {{ delete_staged("date > date '" ~ days[-1] ~ "'") }}
     {%- else %}
     select 1;
+    {%- endif %}
+{% endmacro %}
+
+{% macro delete_staged(condition) %}
+    {#- The silver rows that are staged to be rebuilt and meet the condition. -#}
+    {%- set key = instrument(this.identifier) %}
+    {%- set bounds = run_query(
+        "select min(date)::varchar, max(date)::varchar from bars where not is_context and " ~ condition
+    ).rows[0] %}
+    {%- if bounds[0] %}
+    delete from {{ this }} where date between date '{{ bounds[0] }}' and date '{{ bounds[1] }}'
+        and ({{ key }}, date) in (select ({{ key }}, date) from bars where not is_context);
     {%- endif %}
 {% endmacro %}
 
@@ -58,6 +63,7 @@
     {%- set days = pending_values('date', batch) %}
     {%- if not (is_incremental() if known is none else known) %}
     delete from lake.metadata.days where dataset = '{{ this.identifier }}';
+    {{ record_reference() }}
     {%- elif days %}
     delete from lake.metadata.days where dataset = '{{ this.identifier }}' and date in {{ dates(days) }};
     {%- endif %}
@@ -72,11 +78,18 @@
     {%- set last = run_query("select coalesce(max(batch), 0) from pending").rows[0][0] | int %}
     {%- for batch in range(1, last + 1) %}
         {%- do stage(batch, true) %}
-        {%- do run_query(
-            "begin; " ~ delete_replaced(batch)
-            ~ " insert into " ~ this ~ " by name (" ~ model.compiled_code ~ "); "
-            ~ record_batch(batch, true) ~ " commit;"
-        ) %}
+        {%- do build_staged(delete_replaced(batch), record_batch(batch, true)) %}
     {%- endfor %}
+    {%- if reference_has_changed() %}
+        {%- do stage_restated() %}
+        {%- do build_staged(delete_staged('true'), record_reference()) %}
     {%- endif %}
+    {%- endif %}
+{% endmacro %}
+
+{% macro build_staged(delete, record) %}
+    {#- What dbt does with the first batch, with another one: replace and enter it in one transaction. -#}
+    {%- do run_query(
+        "begin; " ~ delete ~ " insert into " ~ this ~ " by name (" ~ model.compiled_code ~ "); " ~ record ~ " commit;"
+    ) %}
 {% endmacro %}

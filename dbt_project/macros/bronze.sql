@@ -2,6 +2,10 @@
     {{- return('symbol' if dataset.startswith('stocks') else 'ticker') -}}
 {% endmacro %}
 
+{% macro bronze_sources() %}
+    {{- return(['stocks_daily', 'stocks_minute', 'options_daily', 'options_minute']) -}}
+{% endmacro %}
+
 {% macro bronze_glob(dataset) %}
     {{- return(target.external_root ~ '/bronze/' ~ dataset ~ '/year=*/month=*/????-??-??.parquet') -}}
 {% endmacro %}

@@ -9,7 +9,8 @@
     ) -%}
     {%- set newest = run_query("select max(snapshot_id) from ducklake_snapshots('lake')").rows[0][0] | int -%}
     {%- if created.rows[0][0] | int > entry.snapshot -%}{{ return(none) }}{%- endif -%}
-    {%- if newest <= entry.snapshot -%}{{ return([]) }}{%- endif -%}
+    {#- Rows of reference models have no date of their own; such a table changes by being made again. -#}
+    {%- if newest <= entry.snapshot or relation.identifier not in bronze_sources() -%}{{ return([]) }}{%- endif -%}
     {%- set found = run_query(
         "select distinct date::varchar from ducklake_table_changes('lake', 'silver', "
         ~ quoted(relation.identifier) ~ ", " ~ (entry.snapshot + 1) ~ ", " ~ newest ~ ") order by 1"

@@ -27,11 +27,58 @@
 
 {% macro log_decline(close, previous_close) -%}
     {#- Subtracted from 0: the negative of an unchanged close would print as -0. -#}
-    0 - ln({{ close }}::double / {{ previous_close }}::double)
+    0 - ln({{ close }}::double / ({{ previous_close }}))
+{%- endmacro %}
+
+{% macro split_ratios(bars) -%}
+    {#- The rows with a split since the row before them, and how many new shares it gave for an old one. -#}
+    select
+        {{ bars }}.symbol,
+        {{ bars }}.date,
+        product(splits.ratio order by splits.ex_date) as split_ratio
+    from {{ bars }}
+    inner join splits
+        on {{ bars }}.symbol = splits.symbol
+        and {{ bars }}.previous_date < splits.ex_date and splits.ex_date <= {{ bars }}.date
+    group by {{ bars }}.symbol, {{ bars }}.date
+{%- endmacro %}
+
+{% macro rebased_means(bars) -%}
+    {#- The mean volume of rows whose window holds a split after its first row, all on the basis of the last
+        row's shares: each sum so far is multiplied by the next row's ratio before its volume is added. The
+        other rows have no entry: theirs is the exact mean of decimals. (An arrow, not the newer `lambda`,
+        since sqlfluff does not know that.) -#}
+    select
+        symbol,
+        date,
+        list_reduce(
+            seen,
+            (total, this) -> struct_pack(volume := total.volume * this.ratio + this.volume, ratio := 1::double)
+        ).volume / len(seen) as mean_volume
+    from (
+        select
+            symbol,
+            date,
+            list(struct_pack(volume := volume::double, ratio := split_ratio::double)) over last_20 as seen
+        from {{ bars }}
+        where symbol in (select splitting.symbol from {{ bars }} as splitting where splitting.split_ratio <> 1)
+        window last_20 as (partition by symbol order by date rows between 19 preceding and current row)
+    )
+    where list_bool_or(list_transform(seen[2:], bar -> bar.ratio <> 1))
 {%- endmacro %}
 
 {% macro bar_return(close, open) -%}
     {{ close }}::double / {{ open }}::double - 1
+{%- endmacro %}
+
+{% macro relative_volume(volume, mean_volume) -%}
+    {{ volume }}::double / nullif({{ mean_volume }}, 0)
+{%- endmacro %}
+
+{% macro dividend_factor(cash_amount, previous_close) -%}
+    {#- What is left of the price when the cash has gone. More cash than price (a mistake, or a liquidation) would
+        turn prices negative: it is left out. -#}
+    case when {{ cash_amount }} < {{ previous_close }} then 1 - {{ cash_amount }} / ({{ previous_close }}) else 1 end
 {%- endmacro %}
 
 {% macro velocity(bars) -%}
@@ -86,13 +133,14 @@
         YYMMDD; the rest after `O:` is the root. One row a contract. -#}
     select
         parsed.* exclude (plain_root),
-        coalesce(option_roots.underlying, parsed.plain_root) as underlying,
-        parsed.root <> parsed.plain_root and exact_root.root is null as is_adjusted
+        coalesce(underlyings.underlying, option_roots.underlying, parsed.plain_root) as underlying,
+        parsed.root not in (parsed.plain_root, coalesce(underlyings.underlying, ''))
+        and exact_root.root is null as is_adjusted
     from (
         select
             ticker,
             ticker[3:-16] as root,
-            regexp_replace(ticker[3:-16], '[0-9]$', '') as plain_root,
+            {{ plain_root('ticker') }} as plain_root,
             strptime('20' || ticker[-15:-10], '%Y%m%d')::date as expiration_date,
             case ticker[-9:-9] when 'C' then 'call' else 'put' end as contract_type,
             (ticker[-8:]::bigint * 0.001)::decimal(9, 3) as strike_price
@@ -100,4 +148,5 @@
     ) as parsed
     left join {{ ref('option_roots') }} as option_roots on parsed.plain_root = option_roots.root
     left join {{ ref('option_roots') }} as exact_root on parsed.root = exact_root.root
+    left join underlyings on parsed.ticker = underlyings.ticker
 {%- endmacro %}

@@ -2,6 +2,7 @@
     {#- metadata.days: which version of each bronze day silver holds. -#}
     create schema if not exists lake.metadata;
     create table if not exists lake.metadata.days (dataset varchar, date date, version varchar);
+    {{ create_reference_ledgers() }}
     call lake.set_option('parquet_compression', 'zstd');
 {% endmacro %}
 

@@ -73,9 +73,46 @@ def attached(root: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
 
 
 def silver(root: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of the four tables, ordered."""
+    """Every row of the four tables and of the factors, ordered."""
     with attached(root, read_only=True) as connection:
         return {
             name: connection.sql(f"SELECT * FROM lake.silver.{name} ORDER BY ALL").fetchall()
-            for name in DATASETS
+            for name in (*DATASETS, "adjustment_factors")
         }
+
+
+def write_splits(root: Path, splits: dict[tuple[str, date], tuple[float, float]]) -> None:
+    """The splits that are landed: symbol and ex-date → shares before and after."""
+    rows = [(symbol, day, old, new) for (symbol, day), (old, new) in splits.items()]
+    schema = {
+        "ticker": pl.String,
+        "execution_date": pl.Date,
+        "split_from": pl.Float64,
+        "split_to": pl.Float64,
+    }
+    _write_reference(root, "splits", pl.DataFrame(rows, schema, orient="row"))
+
+
+def write_dividends(root: Path, dividends: dict[tuple[str, date], float]) -> None:
+    """The dividends that are landed: symbol and ex-date → dollars a share."""
+    rows = [(symbol, day, cash, "USD") for (symbol, day), cash in dividends.items()]
+    schema = {
+        "ticker": pl.String,
+        "ex_dividend_date": pl.Date,
+        "cash_amount": pl.Float64,
+        "currency": pl.String,
+    }
+    _write_reference(root, "dividends", pl.DataFrame(rows, schema, orient="row"))
+
+
+def write_contracts(root: Path, underlyings: dict[str, str]) -> None:
+    """The option contracts that are landed: ticker → underlying."""
+    schema = {"ticker": pl.String, "underlying_ticker": pl.String}
+    frame = pl.DataFrame(list(underlyings.items()), schema, orient="row")
+    _write_reference(root, "option_contracts", frame)
+
+
+def _write_reference(root: Path, table: str, frame: pl.DataFrame) -> None:
+    path = Layout(root).bronze_reference / table / f"{table}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.write_parquet(path)

@@ -1,15 +1,31 @@
-"""dbt in a process of its own, as a user runs it."""
+"""dbt in a process of its own, as a user runs it, but forked from one that has imported it."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import subprocess
 import sys
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
 from lake.settings import PROJECT
+
+
+def call(arguments: list[str], environment: dict[str, str], output: Path) -> None:
+    """What the `dbt` script does, with its output in a file; the exit code is dbt's."""
+    from dbt.cli.main import cli
+
+    with output.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.chdir(PROJECT / "dbt_project")
+    os.environ.update(environment)
+    sys.argv = ["dbt", *arguments]
+    cli()
 
 
 class Dbt:
@@ -17,33 +33,31 @@ class Dbt:
 
     def __init__(self, target: Path) -> None:
         self.target = target
+        self.output = target / "output.txt"
+        self.context = multiprocessing.get_context("forkserver")
+        self.context.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.duckdb.impl", __name__])
 
-    def start(
-        self, lake: Path, *arguments: str, batch_rows: int = 4_000_000
-    ) -> subprocess.Popen[str]:
+    def start(self, lake: Path, *arguments: str, batch_rows: int = 4_000_000) -> ForkServerProcess:
         """Start one dbt command from the project folder."""
-        return subprocess.Popen(
-            [str(Path(sys.executable).with_name("dbt")), "--quiet", *arguments],
-            cwd=PROJECT / "dbt_project",
-            env=os.environ
-            | {
-                "QUANTMINI_LAKE": str(lake),
-                "QUANTMINI_BATCH_ROWS": str(batch_rows),
-                "DBT_TARGET_PATH": str(self.target),
-                "DBT_LOG_PATH": str(self.target),
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        environment = {
+            "QUANTMINI_LAKE": str(lake),
+            "QUANTMINI_BATCH_ROWS": str(batch_rows),
+            "DBT_TARGET_PATH": str(self.target),
+            "DBT_LOG_PATH": str(self.target),
+        }
+        words = ["--quiet", *arguments]
+        process = self.context.Process(target=call, args=(words, environment, self.output))
+        process.start()
+        return process
 
     def __call__(
         self, lake: Path, *arguments: str, batch_rows: int = 4_000_000
-    ) -> subprocess.CompletedProcess[str]:
+    ) -> CompletedProcess[str]:
         """Run one dbt command and return it, whatever its exit code."""
-        with self.start(lake, *arguments, batch_rows=batch_rows) as process:
-            output, _ = process.communicate()
-        return subprocess.CompletedProcess(process.args, process.returncode, output)
+        process = self.start(lake, *arguments, batch_rows=batch_rows)
+        process.join()
+        output: Any = self.output.read_text(encoding="utf-8")
+        return CompletedProcess(arguments, process.exitcode or 0, output)
 
     def build(self, lake: Path, *arguments: str, batch_rows: int = 4_000_000) -> None:
         """`dbt build --select silver`, which has to succeed."""

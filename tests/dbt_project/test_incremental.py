@@ -2,38 +2,88 @@
 
 from __future__ import annotations
 
-import random
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from lake.datasets import DATASETS
 from lake.layout import Layout
-from tests.dbt_project.bronze import silver, write_day
+from tests.dbt_project.bronze import (
+    CONTRACTS,
+    SYMBOLS,
+    silver,
+    write_contracts,
+    write_day,
+    write_splits,
+)
 from tests.dbt_project.conftest import Dbt
 
-DAYS = [day for day in (date(2023, 12, 20) + timedelta(n) for n in range(100)) if day.weekday() < 5]
+DAYS = [day for day in (date(2023, 12, 1) + timedelta(n) for n in range(75)) if day.weekday() < 5]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happens before one build: for each data set days arrive, are restated or removed."""
+
+    days: dict[str, dict[date, int | None]]
+    splits: dict[tuple[str, date], tuple[float, float]]
+    underlyings: dict[str, str]
+    batch_rows: int
+
+    def apply(self, root: Path) -> None:
+        for name, changes in self.days.items():
+            for day, version in changes.items():
+                if version is None:
+                    Layout(root).bronze(DATASETS[name], day).unlink(missing_ok=True)
+                else:
+                    write_day(root, name, day, seed=version)
+        write_splits(root, self.splits)
+        write_contracts(root, self.underlyings)
+
+
+# A missing version is a removal. Many days at once and few days at once both have to occur.
+CHANGES = st.dictionaries(
+    st.sampled_from(DAYS), st.sampled_from([1, 2, 3, 4, 5, None]), min_size=2, max_size=45
+)
+STEPS = st.builds(
+    Step,
+    days=st.fixed_dictionaries(dict.fromkeys(DATASETS, CHANGES)),
+    splits=st.dictionaries(
+        st.tuples(st.sampled_from(SYMBOLS), st.dates(DAYS[0], DAYS[-1])),
+        st.sampled_from([(1.0, 3.0), (7.0, 1.0), (1000.0, 1019.0), (1.0, 1.0)]),
+        max_size=6,
+    ),
+    underlyings=st.dictionaries(
+        st.sampled_from(CONTRACTS), st.sampled_from(["AAA", "BBB", "NA"]), max_size=3
+    ),
+    batch_rows=st.sampled_from([20, 90, 10_000]),
+)
 
 
 @pytest.mark.slow
-def test_random_arrivals_equal_a_full_refresh(tmp_path: Path, dbt: Dbt) -> None:
-    chance = random.Random(1)
-    pending = [(name, day) for name in DATASETS for day in DAYS]
-    chance.shuffle(pending)
-    arrived: list[tuple[str, date]] = []
-    while pending:
-        for name, day in [pending.pop() for _ in range(min(len(pending), chance.randint(1, 150)))]:
-            write_day(tmp_path, name, day, seed=0)
-            arrived.append((name, day))
-        for name, day in chance.sample(arrived, 3):
-            write_day(tmp_path, name, day, seed=chance.randint(1, 9))
-        for name, day in chance.sample(arrived, 2):
-            Layout(tmp_path).bronze(DATASETS[name], day).unlink(missing_ok=True)
-        dbt.build(tmp_path, batch_rows=chance.choice([60, 300, 10_000]))
-    grown = silver(tmp_path)
-    dbt.build(tmp_path, "--full-refresh", batch_rows=10_000)
-    rebuilt = silver(tmp_path)
+@settings(
+    max_examples=2,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(steps=st.lists(STEPS, min_size=4, max_size=4))
+def test_any_sequence_of_arrivals_equals_a_full_refresh(
+    tmp_path_factory: pytest.TempPathFactory, dbt: Dbt, steps: list[Any]
+) -> None:
+    root = tmp_path_factory.mktemp("lake")
+    for step in steps:
+        step.apply(root)
+        dbt.build(root, "--exclude-resource-type", "test", "unit_test", batch_rows=step.batch_rows)
+    grown = silver(root)
+    dbt.build(root, "--full-refresh", batch_rows=10_000)
+    rebuilt = silver(root)
     for name in DATASETS:
-        assert len(grown[name]) > 100
         assert grown[name] == rebuilt[name]
+    assert all(grown[name] for name in DATASETS)

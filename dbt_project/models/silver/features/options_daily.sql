@@ -6,6 +6,10 @@ underlying_bars as (
     select * from {{ staged('underlying_bars', ref('stg_polygon__stocks_daily')) }}
 ),
 
+underlyings as (
+    select * from {{ staged('underlyings', ref('int_option_underlyings')) }}
+),
+
 contracts as (
     {{ option_contracts('bars') }}
 ),
@@ -37,7 +41,7 @@ features as (
         windowed.transactions,
         {{ feature('moneyness', moneyness('underlying_bars.close')) }},
         {{ feature('days_to_expiry', '(contracts.expiration_date - windowed.date)::integer') }},
-        {{ feature('relative_volume', 'windowed.volume::double / nullif(windowed.mean_volume, 0)') }}
+        {{ feature('relative_volume', relative_volume('windowed.volume', 'windowed.mean_volume')) }}
     from windowed
     inner join contracts on windowed.ticker = contracts.ticker
     left join underlying_bars

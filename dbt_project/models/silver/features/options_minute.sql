@@ -2,6 +2,10 @@ with bars as (
     select * from {{ staged('bars', ref('stg_polygon__options_minute')) }}
 ),
 
+underlyings as (
+    select * from {{ staged('underlyings', ref('int_option_underlyings')) }}
+),
+
 contracts as (
     {{ option_contracts('bars') }}
 ),

@@ -27,7 +27,7 @@ features as (
         windowed.close,
         windowed.volume,
         windowed.transactions,
-        {{ feature('alpha_minute', log_decline('windowed.close', 'windowed.previous_close')) }},
+        {{ feature('alpha_minute', log_decline('windowed.close', 'windowed.previous_close::double')) }},
         {{ feature('price_velocity', velocity('windowed')) }},
         {{ feature('minute_return', bar_return('windowed.close', 'windowed.open')) }}
     from windowed
