@@ -106,12 +106,10 @@ def arguments(datasets: list[Dataset]) -> list[str]:
 
     Unit tests judge the code, not the data, so a nightly run leaves them out.
     """
-    names = [dataset.name for dataset in datasets]
-    # The factors need the day bars' closes, so they follow them.
-    names += ["adjustment_factors", "tickers"] if "stocks_daily" in names else []
-    everything = len(datasets) == len(DATASETS)
-    selection = ["silver"] if everything else [f"+{name}" for name in names]
-    return ["build", "--exclude-resource-type", "unit_test", "--select", *selection]
+    # `@` takes what is made from a data set along, and all that those need.
+    selection = [f"@{dataset.name}" for dataset in datasets]
+    everything = ["--select", *selection] if len(datasets) < len(DATASETS) else []
+    return ["build", "--exclude-resource-type", "unit_test", *everything]
 
 
 def environment(layout: Layout, limits: Limits) -> dict[str, str]:

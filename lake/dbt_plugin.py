@@ -26,7 +26,8 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Runs before dbt-duckdb attaches the lake."""
         layout = Layout(Path(self.creds.external_root))  # type: ignore[union-attr]
-        for folder in (layout.catalog.parent, layout.temp, layout.log("errors")):
+        marts = [layout.watermarks(asset).parent for asset in ("stocks", "options")]
+        for folder in (*marts, layout.temp, layout.log("errors")):
             folder.mkdir(parents=True, exist_ok=True)
         install_extensions(conn)
 

@@ -18,6 +18,7 @@
 
 {% macro stage(batch, known) %}
     {#- Temp table `bars`: the batch's bronze rows, and for day bars their neighbours from silver. -#}
+    {% if aggregated() %}{{ return(stage_aggregated(batch)) }}{% endif %}
     {% set dataset = this.identifier %}
     {% do run_query(
         "create or replace temp table bars as select *, false as is_context from ("
@@ -39,7 +40,7 @@
     {%- set days = pending_values('date', batch) -%}
     {%- if days %}
     delete from {{ this }} where date in {{ dates(days) }};
-    {{ delete_staged("date > date '" ~ days[-1] ~ "'") }}
+    {{ delete_staged("date > date '" ~ days[-1] ~ "'") if not aggregated() }}
     {%- else %}
     select 1;
     {%- endif %}

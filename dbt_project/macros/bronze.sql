@@ -2,10 +2,6 @@
     {{- return('symbol' if dataset.startswith('stocks') else 'ticker') -}}
 {% endmacro %}
 
-{% macro bronze_sources() %}
-    {{- return(['stocks_daily', 'stocks_minute', 'options_daily', 'options_minute']) -}}
-{% endmacro %}
-
 {% macro bronze_glob(dataset) %}
     {{- return(target.external_root ~ '/bronze/' ~ dataset ~ '/year=*/month=*/????-??-??.parquet') -}}
 {% endmacro %}

@@ -4,13 +4,16 @@
     {%- set entry = published().get(relation.identifier) -%}
     {%- if not entry or var('audit') == 'all' -%}{{ return(none) }}{%- endif -%}
     {%- set created = run_query(
-        "select begin_snapshot from __ducklake_metadata_lake.ducklake_table where table_name = "
-        ~ quoted(relation.identifier) ~ " and end_snapshot is null"
+        "select tables.begin_snapshot, count(*) filter (columns.column_name = 'date')"
+        ~ " from __ducklake_metadata_lake.ducklake_table as tables"
+        ~ " join __ducklake_metadata_lake.ducklake_column as columns using (table_id)"
+        ~ " where tables.table_name = " ~ quoted(relation.identifier)
+        ~ " and tables.end_snapshot is null and columns.end_snapshot is null group by all"
     ) -%}
     {%- set newest = run_query("select max(snapshot_id) from ducklake_snapshots('lake')").rows[0][0] | int -%}
     {%- if created.rows[0][0] | int > entry.snapshot -%}{{ return(none) }}{%- endif -%}
-    {#- Rows of reference models have no date of their own; such a table changes by being made again. -#}
-    {%- if newest <= entry.snapshot or relation.identifier not in bronze_sources() -%}{{ return([]) }}{%- endif -%}
+    {#- Rows of reference models have no date; such a table changes by being made again. -#}
+    {%- if newest <= entry.snapshot or not created.rows[0][1] -%}{{ return([]) }}{%- endif -%}
     {%- set found = run_query(
         "select distinct date::varchar from ducklake_table_changes('lake', 'silver', "
         ~ quoted(relation.identifier) ~ ", " ~ (entry.snapshot + 1) ~ ", " ~ newest ~ ") order by 1"

@@ -32,7 +32,9 @@
     {% set sql %}
     create or replace temp table pending as
     with bronze as (
-        {%- if dataset == 'options_daily' %}
+        {%- if aggregated() %}
+        {{ aggregated_units(aggregated().source, aggregated().period) }}
+        {%- elif dataset == 'options_daily' %}
         select options.* replace (md5(concat_ws(' ', options.version, stocks.version)) as version)
         from ({{ bronze_days(dataset) }}) as options
         left join ({{ bronze_days('stocks_daily') }}) as stocks using (date)

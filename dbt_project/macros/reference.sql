@@ -53,7 +53,7 @@
     {#- What a data set looks up: the temp table that holds it, its SQL, its columns, its ledger. -#}
     {%- if dataset == 'stocks_daily' -%}
         {{- return({'name': 'splits', 'sql': reference_splits(), 'columns': 'symbol, ex_date, ratio'}) -}}
-    {%- elif dataset.startswith('options') -%}
+    {%- elif dataset in ['options_daily', 'options_minute'] -%}
         {{- return({'name': 'underlyings', 'sql': reference_underlyings(), 'columns': 'ticker, underlying'}) -}}
     {%- endif -%}
 {% endmacro %}

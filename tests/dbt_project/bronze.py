@@ -73,11 +73,12 @@ def attached(root: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
 
 
 def silver(root: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of the four tables and of the factors, ordered."""
+    """Every row of every table of silver, ordered."""
+    tables = "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'silver'"
     with attached(root, read_only=True) as connection:
         return {
             name: connection.sql(f"SELECT * FROM lake.silver.{name} ORDER BY ALL").fetchall()
-            for name in (*DATASETS, "adjustment_factors")
+            for (name,) in connection.sql(tables).fetchall()
         }
 
 

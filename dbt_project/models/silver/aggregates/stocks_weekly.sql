@@ -1,0 +1,13 @@
+with raw_bars as (
+    select * from {{ staged('source_bars', ref('stocks_daily')) }}
+),
+
+splits as (
+    select * from {{ staged('splits', ref('stg_polygon__splits')) }}
+),
+
+bars as (
+    {{ on_last_basis('raw_bars', 'week') }}
+)
+
+select * from ({{ period_bars('symbol', 'week') }})
