@@ -82,6 +82,25 @@ def silver(root: Path) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
+def write_minutes(root: Path, day: date, symbols: int, minutes: int) -> None:
+    """One bronze day of minute bars of any size, which DuckDB makes in no time."""
+    path = Layout(root).bronze(DATASETS["stocks_minute"], day)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    price = f"(100 + (hash(s, m, '{day}') % 1000) / 100)::decimal(18, 4)"
+    duckdb.execute(
+        f"""
+        COPY (
+            SELECT 'S' || s AS symbol, DATE '{day}' AS date,
+                timezone('America/New_York', TIMESTAMP '{day} 09:30:00') + to_minutes(m) AS ts,
+                {price} AS open, {price} + 1 AS high, {price} - 1 AS low, {price} AS close,
+                (m + 1)::decimal(18, 0) AS volume, 1::bigint AS transactions
+            FROM range({symbols}) AS a (s), range({minutes}) AS b (m)
+            ORDER BY symbol, ts
+        ) TO '{path}' (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{quantmini: '{{"etag": 1}}'}})
+        """
+    )
+
+
 def write_splits(root: Path, splits: dict[tuple[str, date], tuple[float, float]]) -> None:
     """The splits that are landed: symbol and ex-date → shares before and after."""
     rows = [(symbol, day, old, new) for (symbol, day), (old, new) in splits.items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import sys
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -25,7 +26,11 @@ def call(arguments: list[str], environment: dict[str, str], output: Path) -> Non
     os.chdir(PROJECT / "dbt_project")
     os.environ.update(environment)
     sys.argv = ["dbt", *arguments]
-    cli()
+    try:
+        cli()
+    finally:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        output.with_suffix(".peak").write_text(str(peak), encoding="utf-8")
 
 
 class Dbt:
@@ -58,6 +63,11 @@ class Dbt:
         process.join()
         output: Any = self.output.read_text(encoding="utf-8")
         return CompletedProcess(arguments, process.exitcode or 0, output)
+
+    @property
+    def peak(self) -> int:
+        """Bytes of memory that the last command held at most."""
+        return int(self.output.with_suffix(".peak").read_text(encoding="utf-8")) * 1024
 
     def build(self, lake: Path, *arguments: str, batch_rows: int = 4_000_000) -> None:
         """`dbt build --select silver`, which has to succeed."""
