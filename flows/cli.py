@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.reference import app as reference
 from lake.datasets import pick
 from lake.errors import QuantminiError, UsageError
 from lake.layout import Layout
@@ -24,6 +25,8 @@ app = typer.Typer(
     add_completion=False,
     help="Flat files to validated Parquet, SQL features and Qlib binaries.",
 )
+
+app.add_typer(reference, name="reference")
 
 Datasets = Annotated[list[str] | None, typer.Argument(help="Data sets; all four by default.")]
 Start = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First trading day.")]

@@ -46,6 +46,27 @@ class Layout:
         """The rejected rows of one trading day."""
         return self.root / f"quarantine/{dataset.name}/{day}.parquet"
 
+    def api_landing(self, table: str) -> Path:
+        """The REST answers that a reference table is made from, a folder for each sync."""
+        return self.root / "landing/polygon-api" / table
+
+    @property
+    def api_lock(self) -> Path:
+        """Held by the one sync that lands REST answers."""
+        return self.root / "landing/polygon-api/sync.lock"
+
+    def reference(self, table: str) -> Path:
+        """The folder whose Parquet files together are a reference table."""
+        return self.root / "bronze/reference" / table
+
+    def reference_draft(self, table: str) -> Path:
+        """Where the next files of a reference table are written; beside it, to be renamed."""
+        return self.root / "bronze/reference/.draft" / table
+
+    def reference_quarantine(self, table: str) -> Path:
+        """The rejected rows of a reference table."""
+        return self.root / f"quarantine/reference/{table}.parquet"
+
     def watermarks(self, asset: str) -> Path:
         """How far the data sets of `stocks` or `options` are; rebuilt from bronze at any time."""
         return self.root / f"metadata/{asset}/watermarks.json"

@@ -1,0 +1,112 @@
+"""`quantmini reference`: what stocks and contracts are, and what happened to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from lake.errors import UsageError
+from lake.layout import Layout
+from lake.settings import Settings, load
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Tickers, splits, dividends and option contracts over REST.",
+)
+
+
+@app.callback()
+def group() -> None:
+    """Tickers, splits, dividends and option contracts over REST."""
+
+
+@app.command()
+def sync(
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TABLE]...",
+            help="tickers, ticker_types, splits, dividends, option_contracts; all by default.",
+        ),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Fetch all history again.")] = False,
+    events: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--events",
+            metavar="TICKER",
+            help="Also the name changes of this ticker (ticker_events), one call each; can be "
+            "repeated. Without tables, only these.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Bring reference tables up to date; a sync that was broken off continues."""
+    from flows.cli import finish
+
+    finish(synced(load(), tables or [], events or [], full=full), words, as_json)
+
+
+def synced(
+    settings: Settings, tables: list[str], events: list[str], *, full: bool
+) -> dict[str, Any]:
+    """Sync with the API of the settings.
+
+    Returns:
+        `synced` and `failed`, as `ingest.reference.report` describes them.
+
+    Raises:
+        UsageError: there is no key.
+    """
+    if settings.api_key is None or not settings.api_key.get_secret_value().strip():
+        raise UsageError("no API key: set POLYGON_API_KEY, then `quantmini reference sync`")
+    # The client takes half a second to import, which other commands need not wait for.
+    from ingest.reference.api import Api
+    from ingest.reference.sync import sync as sync_tables
+    from lake.profile import limits
+
+    source, bounds = settings.source, limits(settings.pipeline.mode)
+    api = Api(
+        source.api_base,
+        settings.api_key.get_secret_value().strip(),
+        calls_per_minute=source.api_calls_per_minute,
+    )
+    with progress() as on_page:
+        return sync_tables(
+            Layout(settings.lake.root),
+            api,
+            tables,
+            full=full,
+            events=events,
+            memory_limit=bounds.duckdb_memory,
+            threads=bounds.max_workers,
+            on_page=on_page,
+        ).as_dict()
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int], None] | None]:
+    """The pages so far, on a terminal; how many there will be is not known."""
+    from flows.progress import console
+
+    if not console.is_terminal:
+        yield None
+        return
+    with console.status("reference") as status:
+        yield lambda query, pages: status.update(f"{query}: {pages:,} pages")
+
+
+def words(document: dict[str, Any]) -> str:
+    """A line for each table."""
+    lines = []
+    for entry in document["synced"]:
+        line = f"{entry['table']:<17}{entry['rows']:>12,} rows, {entry['pages']:,} pages"
+        line += " (all)" if entry["full"] else " (new)"
+        for key in ("quarantined", "duplicates"):
+            line += f", {entry[key]:,} {key}" if entry[key] else ""
+        lines.append(f"{line}, {entry['seconds']:.1f} s")
+    lines += [f"FAILED {entry['table']}: {entry['error']}" for entry in document["failed"]]
+    return "\n".join(lines)
