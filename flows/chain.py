@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from flows.dbt import Gate, transform
 from flows.progress import bar, stage
 from gold_export.export import export, is_current
+from gold_export.job import inputs
 from gold_export.options import STORES, ExportOptions
 from gold_export.verify import verify
 from gold_export.versions import prepare
@@ -25,7 +26,7 @@ from lake.errors import QuantminiError, UsageError
 from lake.layout import Layout
 from lake.lock import writing
 from lake.profile import Limits, limits
-from lake.settings import Settings
+from lake.settings import Settings, Universe
 
 T = TypeVar("T")
 Step = Callable[..., Any]
@@ -102,7 +103,7 @@ def ingest_stage(request: Request, bounds: Limits) -> IngestReport:
     with bar("ingest") as advance:
         return ingest(
             request.layout,
-            open_source(request),
+            open_source(request, bounds),
             request.datasets,
             request.start,
             request.end,
@@ -128,7 +129,7 @@ def transform_stage(request: Request, bounds: Limits) -> Gate:
     return transform(request.layout, bounds, request.datasets, request.settings.features)
 
 
-def open_source(request: Request) -> Source:
+def open_source(request: Request, bounds: Limits) -> Source:
     """The bucket, or the folder that the request names.
 
     Raises:
@@ -150,19 +151,23 @@ def open_source(request: Request) -> Source:
         settings.source.bucket,
         settings.s3_access_key_id.get_secret_value(),
         settings.s3_secret_access_key.get_secret_value(),
+        connections=bounds.max_concurrent_downloads,
     )
 
 
 def export_stage(request: Request, bounds: Limits) -> list[dict[str, Any]]:
     """Published silver to Qlib, store by store; a store that fails keeps its old content."""
     layout = request.layout
-    published = catalog.published(layout)
     wanted = {dataset.name for dataset in request.datasets}
+    served = catalog.tables(layout)
     todo = {}
     for store, names in STORES.items():
-        snapshots = {name: published[name] for name in names if name in published}
-        if snapshots and wanted & set(names):
-            todo[store] = (snapshots, export_options(request.settings, store))
+        options = export_options(request.settings, store)
+        tables = {name: served[name] for name in inputs(store, options) if name in served}
+        if set(tables) & set(names) and wanted & set(names):
+            snapshots = {name: table.snapshot for name, table in tables.items()}
+            runs = {name: table.run for name, table in tables.items()}
+            todo[store] = (snapshots, options, runs)
     if not any(not is_current(layout, store, *made_from) for store, made_from in todo.items()):
         return [{"store": store, "skipped": True} for store in todo]
     outcome: list[dict[str, Any]] = []
@@ -188,7 +193,13 @@ def verify_stage(request: Request, bounds: Limits, gold: list[dict[str, Any]]) -
 
 def export_options(settings: Settings, store: str) -> ExportOptions:
     """The part of the configuration that decides a store's content."""
-    if store == "stocks_daily":
-        return ExportOptions()
-    universe = getattr(settings.gold, store)
-    return ExportOptions(symbols=tuple(universe.symbols), top=universe.top)
+    gold = settings.gold
+    universe = Universe() if store == "stocks_daily" else getattr(gold, store)
+    return ExportOptions(
+        fields={name: tuple(gold.fields[name]) for name in STORES[store] if name in gold.fields},
+        symbols=tuple(universe.symbols),
+        top=universe.top,
+        lists=tuple(gold.lists),
+        types={name: tuple(kinds) for name, kinds in gold.types.items()},
+        adjustment=gold.adjustment,
+    )

@@ -75,9 +75,11 @@ def of_gold(document: dict[str, Any]) -> str:
         elif store["skipped"]:
             lines.append(f"gold {store['store']}: up to date")
         else:
+            unadjusted = store["store"] == "stocks_daily" and not store["adjusted"]
             lines.append(
                 f"gold {store['store']}: {store['instruments']:,} instruments, "
                 f"{store['files']:,} files, {store['bytes'] / 1e6:.1f} MB, {store['seconds']:.1f} s"
+                + (", prices as traded" if unadjusted else "")
             )
     return "\n".join(lines) or "gold: nothing is published yet"
 

@@ -4,72 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from gold_export import calendars, feed, lists, queries, series, versions
-from gold_export.options import Job, made_from
+from gold_export import (
+    calendars,
+    factors,
+    lists,
+    places,
+    queries,
+    series,
+    store_files,
+    versions,
+)
+from gold_export.job import Job
 from gold_export.selection import Selection, dates, frequency, numbered, registered, select
 from lake.errors import BadData
 from lake.files import write_json
 
-# The columns of `queries.places`: what the next update must know of every ticker.
-PLACES = pa.schema(
-    [
-        ("ticker", pa.string()),
-        ("rows", pa.int64()),
-        ("placed", pa.int64()),
-        ("first", pa.int64()),
-        ("last", pa.int64()),
-        ("dollars", pa.decimal128(38, 0)),
-        ("close", pa.float64()),
-    ]
-)
 
-
-def build(job: Job, folder: Path) -> dict[str, int]:
-    """Write a whole store into an empty version folder; return its counts.
+def build(job: Job, folder: Path) -> dict[str, Any]:
+    """Write a whole store into an empty version folder; return its state.
 
     Raises:
         BadData: silver holds no bar that the store could show.
     """
-    selections = [found for name in job.datasets if (found := _build(job, folder, name))]
+    chosen = {name: fields(job, name) for name in job.datasets}
+    selections = [
+        found for name in job.datasets if (found := _build(job, folder, name, list(chosen[name])))
+    ]
     if not selections:
         raise BadData(f"{job.store}: silver has no bar of the universe in any session of XNYS")
-    chosen = {selection.dataset: fields(job, selection.dataset) for selection in selections}
-    return finish(job, folder, selections, chosen)
+    shown = {selection.dataset: chosen[selection.dataset] for selection in selections}
+    return finish(job, folder, selections, shown)
 
 
-def _build(job: Job, folder: Path, dataset: str) -> Selection | None:
+def _build(job: Job, folder: Path, dataset: str, columns: list[str]) -> Selection | None:
     """Write the series of one data set, and its places; None where it has nothing to show."""
-    bounds = dates(job.con, dataset)
-    if bounds is None:
+    ends = dates(job.con, dataset)
+    if ends is None:
         return None
-    sessions = calendars.sessions(*bounds)
+    sessions = calendars.sessions(*ends)
     with registered(job.con, gold_sessions=calendars.as_table(sessions, frequency(dataset))):
         condition, given = job.among(dataset)
-        sql = queries.places(dataset, job.options.adjustment, f"silver.{dataset}", condition)
-        places = job.con.execute(sql, given).to_arrow_table()
-        selection = select(dataset, places, sessions, job.top)
+        source = f"silver.{dataset}"
+        sql = queries.places(dataset, source, condition, adjusted=job.adjusted)
+        found = job.con.execute(sql, given).to_arrow_table()
+        selection = select(dataset, found, sessions, job.top)
         if selection is None:
             return None
         count = len(selection.tickers)
-        columns = fields(job, dataset)
         with registered(job.con, gold_universe=numbered(selection.tickers, np.arange(count))):
             batches = stream(job, dataset, columns, selection.base, np.full(count, np.nan))
             blocks = series.dense(batches, selection.spans)
             files = file_names(dataset, columns)
-            written = series.write(folder / "features", blocks, selection.spans.names, files)
+            written = store_files.write(folder / "features", blocks, selection.spans.names, files)
         if written != count:
             raise BadData(f"{dataset}: {written} of {count} instruments could be read; run again")
-    for column in ("first", "last"):
-        index = places.schema.get_field_index(column)
-        places = places.set_column(index, column, pc.subtract(places[column], selection.base))
-    write_places(folder, dataset, places)
+    places.keep(folder, dataset, places.moved(found, selection.base))
     return selection
 
 
@@ -98,7 +93,7 @@ def stream(
         before: (N,) by number, the adjusted close before an instrument's first row.
         source: where the bars are, silver by default.
     """
-    sql = queries.bars(dataset, list(columns), job.options.adjustment, base, source)
+    sql = queries.bars(dataset, list(columns), base, source, adjusted=job.adjusted)
     batches: Iterable[pa.RecordBatch] = job.con.execute(sql).to_arrow_reader(job.options.batch_rows)
     return series.changes(batches, before) if "change" in columns else batches
 
@@ -108,20 +103,10 @@ def file_names(dataset: str, columns: Iterable[str]) -> list[str]:
     return [f"{column.lower()}.{frequency(dataset)}.bin" for column in columns]
 
 
-def places_file(folder: Path, dataset: str) -> Path:
-    """Where a version keeps the places of every ticker of a data set."""
-    return folder / f"places/{dataset}.parquet"
-
-
-def write_places(folder: Path, dataset: str, places: pa.Table) -> None:
-    """Write them, counted from the start of the version's calendar; same rows, same bytes."""
-    pq.write_table(places.cast(PLACES).combine_chunks(), places_file(folder, dataset))
-
-
 def finish(
     job: Job, folder: Path, selections: list[Selection], chosen: Mapping[str, Mapping[str, str]]
-) -> dict[str, int]:
-    """Write the lists and then the state, which completes a version; return its counts.
+) -> dict[str, Any]:
+    """Write the lists and then the state, which completes a version; return the state.
 
     Args:
         job: the export.
@@ -129,16 +114,18 @@ def finish(
         selections: one for each data set that it shows.
         chosen: data set → its fields and their types.
     """
-    counts = {"instruments": lists.write(folder, selections, job.options.lists)}
-    counts |= _counts(selections, chosen)
-    document = {
-        "made_from": made_from(job.store, job.snapshots, job.options),
-        "tables": feed.tables(job.con, job.snapshots),
+    factors.keep(folder, job.factors)
+    counts = {"instruments": lists.write(folder, selections, job)}
+    state = {
+        "made_from": job.made_from(),
+        "adjusted": job.adjusted,
+        "tables": dict(job.tables),
         "fields": chosen,
-        "counts": counts,
+        "counts": counts | _counts(selections, chosen),
     }
-    write_json(folder / versions.STATE, document)
-    return counts
+    store_files.sync(folder)
+    write_json(folder / versions.STATE, state)
+    return state
 
 
 def _counts(selections: list[Selection], chosen: Mapping[str, Mapping[str, str]]) -> dict[str, int]:

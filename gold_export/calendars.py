@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -50,8 +50,12 @@ def _schedule() -> pa.Table:
     return calendar.sessions()
 
 
+@lru_cache(maxsize=8)
 def sessions(first: date, last: date) -> Sessions:
-    """The sessions of the New York Stock Exchange from `first` to `last`, both included."""
+    """The sessions of the New York Stock Exchange from `first` to `last`, both included.
+
+    Kept, since an update asks several times for the same ones: 5 ms for five years.
+    """
     table = _schedule()
     days = pc.and_(pc.greater_equal(table["date"], first), pc.less_equal(table["date"], last))
     table = table.filter(days)

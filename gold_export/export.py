@@ -6,12 +6,15 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from gold_export import versions
 from gold_export.build import build
-from gold_export.options import ExportOptions, ExportReport, Job, check, made_from
+from gold_export.job import Job, check, made_from, start
+from gold_export.options import ExportOptions, ExportReport
+from gold_export.selection import registered
 from gold_export.update import update
 from lake.layout import Layout
 
@@ -22,6 +25,7 @@ def export(
     store: str,
     snapshots: Mapping[str, int],
     options: ExportOptions,
+    runs: Mapping[str, str] | None = None,
 ) -> ExportReport:
     """Bring a Qlib store to the published silver.
 
@@ -31,11 +35,12 @@ def export(
     was left.
 
     Args:
-        con: has `silver.<dataset>` at the published snapshots; not used when nothing changed.
+        con: has `silver.<table>` at the published snapshots; not used when nothing changed.
         layout: the lake.
         store: `stocks_daily`, `stocks_minute` or `options`.
-        snapshots: the published snapshot of each of the store's data sets that has one.
+        snapshots: the published snapshot of each table of `job.inputs` that has one.
         options: what to export.
+        runs: what published each of them: a rebuilt catalog counts its snapshots from 1 again.
 
     Raises:
         UsageError: an unknown store, field or adjustment, or a foreign folder in its place.
@@ -43,18 +48,19 @@ def export(
     """
     began = time.perf_counter()
     check(store, snapshots, options)
-    if is_current(layout, store, snapshots, options):
-        counts = versions.read_state(versions.current(layout, store))["counts"]
-        return _report(store, counts, began, skipped=True, incremental=False)
+    if is_current(layout, store, snapshots, options, runs):
+        state = versions.read_state(versions.current(layout, store))
+        return _report(state, began, skipped=True, incremental=False)
     versions.discard_unfinished(layout, store)
-    job = Job(con, store, snapshots, options)
-    updated = update(job, layout)
-    folder, counts = updated or _whole(job, layout)
+    job = start(con, store, snapshots, runs or {}, options)
+    with registered(con, gold_factors=job.factors):
+        updated = update(job, layout)
+        folder, state = updated or _whole(job, layout)
     versions.switch(layout, store, folder)
-    return _report(store, counts, began, skipped=False, incremental=updated is not None)
+    return _report(state, began, skipped=False, incremental=updated is not None)
 
 
-def _whole(job: Job, layout: Layout) -> tuple[Path, dict[str, int]]:
+def _whole(job: Job, layout: Layout) -> tuple[Path, dict[str, Any]]:
     """A new version from all of silver."""
     folder = versions.create(layout, job.store)
     try:
@@ -65,17 +71,25 @@ def _whole(job: Job, layout: Layout) -> tuple[Path, dict[str, int]]:
 
 
 def is_current(
-    layout: Layout, store: str, snapshots: Mapping[str, int], options: ExportOptions
+    layout: Layout,
+    store: str,
+    snapshots: Mapping[str, int],
+    options: ExportOptions,
+    runs: Mapping[str, str] | None = None,
 ) -> bool:
     """Whether the store was made from exactly this. Reads its state file and nothing else."""
     state = versions.read_state(versions.current(layout, store))
-    return bool(state.get("made_from") == made_from(store, snapshots, options))
+    return bool(state.get("made_from") == made_from(store, snapshots, runs or {}, options))
 
 
 def _report(
-    store: str, counts: Mapping[str, int], began: float, *, skipped: bool, incremental: bool
+    state: Mapping[str, Any], began: float, *, skipped: bool, incremental: bool
 ) -> ExportReport:
-    seconds = time.perf_counter() - began
     return ExportReport(
-        store=store, **counts, seconds=seconds, skipped=skipped, incremental=incremental
+        store=state["made_from"]["store"],
+        **state["counts"],
+        seconds=time.perf_counter() - began,
+        skipped=skipped,
+        incremental=incremental,
+        adjusted=state["adjusted"],
     )

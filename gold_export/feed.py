@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import duckdb
 
 from gold_export import queries
-from gold_export.options import Job, made_from
+from gold_export.job import Job, question
 
 
 class Unusable(Exception):
     """The store cannot be updated from the feed: export it whole. Never seen by a caller."""
-
-
-def tables(con: duckdb.DuckDBPyConnection, snapshots: Mapping[str, int]) -> dict[str, str]:
-    """Data set → the identity of its table at its snapshot; empty where silver is no DuckLake.
-
-    A table that was dropped and made again has another one, as has a catalog that was rebuilt.
-    """
-    sql = """
-        select t.table_uuid::varchar
-        from __ducklake_metadata_lake.ducklake_table as t
-        join __ducklake_metadata_lake.ducklake_schema as s using (schema_id)
-        where s.schema_name = 'silver' and s.end_snapshot is null and t.table_name = ?
-            and t.begin_snapshot <= ? and (t.end_snapshot is null or t.end_snapshot > ?)
-    """
-    try:
-        found = {name: con.execute(sql, [name, n, n]).fetchone() for name, n in snapshots.items()}
-    except duckdb.Error:
-        return {}
-    return {name: row[0] for name, row in found.items() if row}
 
 
 def check(job: Job, state: dict[str, Any]) -> None:
@@ -40,12 +21,10 @@ def check(job: Job, state: dict[str, Any]) -> None:
     Raises:
         Unusable: another question or format, other tables or columns, or missing snapshots.
     """
-    wanted = made_from(job.store, job.snapshots, job.options)
-    old = state["made_from"]["snapshots"]
-    if state["made_from"] | {"snapshots": None} != wanted | {"snapshots": None}:
+    if question(state) != question({"made_from": job.made_from()}):
         raise Unusable("other options or another format")
-    known = tables(job.con, job.snapshots)
-    if set(known) != set(job.snapshots) or state["tables"] != known or set(old) != set(known):
+    old = state["made_from"]["snapshots"]
+    if set(job.tables) != set(job.datasets) or state["tables"] != job.tables:
         raise Unusable("silver's tables were made again")
     for dataset in job.datasets:
         chosen = job.options.fields.get(dataset, ())
@@ -62,16 +41,23 @@ def _check_snapshots(con: duckdb.DuckDBPyConnection, old: int, new: int) -> None
         raise Unusable(f"the lake has {count} of the snapshots {old} to {new}")
 
 
-def stage(job: Job, dataset: str, old: int) -> None:
+def stage(job: Job, dataset: str, old: int) -> tuple[date, date] | None:
     """Put the changes after snapshot `old` into the temporary table `gold_feed`.
 
     Its rows are those of silver with `change_type`; `drop` removes it.
+
+    Returns:
+        The first and last date in it; None where the universe has not changed.
     """
     condition, given = job.among(dataset)
-    changes = f"ducklake_table_changes('lake', 'silver', '{dataset}', {old + 1}, "
-    changes += f"{job.snapshots[dataset]})"
+    now = job.snapshots[dataset]
+    changes = f"ducklake_table_changes('lake', 'silver', '{dataset}', {old + 1}, {now})"
+    if old == now:
+        changes = f"(select *, 'insert' as change_type from silver.{dataset} limit 0)"
     sql = f"create or replace temp table gold_feed as from {changes} as t where {condition}"
     job.con.execute(sql, given)
+    [(first, last)] = job.con.execute("select min(date), max(date) from gold_feed").fetchall()
+    return None if first is None else (first, last)
 
 
 def drop(con: duckdb.DuckDBPyConnection) -> None:

@@ -1,4 +1,7 @@
-"""The text files of a store: calendars, instruments and their named universes, symbols."""
+"""The text files of a store: calendars, instruments and their named universes, symbols.
+
+`all`: every instrument; `active`: those with a bar on the store's last session.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from gold_export import calendars, names
+from gold_export.job import Job
 from gold_export.selection import Selection
 
-# Qlib's back-test asks for the session after its last one. Reference data are needed for `cs` and
-# `etf`, and further universes come here too.
+# Qlib's back-test asks for the session after its last one.
 FUTURE_SESSIONS = 20
 
 
-def write(folder: Path, selections: list[Selection], sizes: Iterable[int]) -> int:
+def write(folder: Path, selections: list[Selection], job: Job) -> int:
     """Write them all for one store; return the number of instruments.
 
     Qlib has one list of instruments for all frequencies and cuts minutes at its end, so with
@@ -24,7 +27,7 @@ def write(folder: Path, selections: list[Selection], sizes: Iterable[int]) -> in
     Args:
         folder: a version of the store.
         selections: one for each data set in it.
-        sizes: for each N, `instruments/top<N>.txt` is written.
+        job: names the further universes.
     """
     lives: dict[str, tuple[np.datetime64, np.datetime64]] = {}
     dollars: dict[str, int] = {}
@@ -37,8 +40,16 @@ def write(folder: Path, selections: list[Selection], sizes: Iterable[int]) -> in
             lives[name] = (min(first, known_first), max(last, known_last))
             # Options trade the same dollars in day and in minute bars, so they are not added.
             dollars[name] = max(traded, dollars.get(name, 0))
-    write_instruments(folder, lives, dollars, selections, sizes)
     tickers = {t: n for s in selections for t, n in zip(s.tickers, s.spans.names, strict=True)}
+    last_session = max(selection.part.dates[-1] for selection in selections)
+    minutes = any(selection.frequency == "1min" for selection in selections)
+    universes = {
+        "all": set(lives),
+        "active": {name for name, life in lives.items() if life[1] >= last_session},
+        **largest(dollars, job.options.lists),
+        **of_types(job, tickers),
+    }
+    write_instruments(folder, lives, universes, "1min" if minutes else "day")
     text = names.symbols_csv(dict(sorted(tickers.items(), key=lambda pair: pair[1])))
     (folder / "symbols.csv").write_text(text, encoding="utf-8", newline="")
     return len(lives)
@@ -59,24 +70,45 @@ def write_calendars(folder: Path, selection: Selection) -> np.ndarray:
     return moments
 
 
+def largest(dollars: dict[str, int], sizes: Iterable[int]) -> dict[str, set[str]]:
+    """`top<N>`: the N instruments with the largest dollar volume."""
+    ordered = sorted(dollars, key=lambda name: (-dollars[name], name))
+    return {f"top{size}": set(ordered[:size]) for size in sizes}
+
+
+def of_types(job: Job, tickers: dict[str, str]) -> dict[str, set[str]]:
+    """The lists by ticker type, delisted tickers included; none where tickers are not published.
+
+    A ticker that was used again has the type of its latest bearer, so that it is in one list. A
+    list of nobody is left out: pyqlib cannot read an empty file.
+    """
+    if "tickers" not in job.snapshots:
+        return {}
+    sql = """
+        select distinct on (symbol) symbol, type from silver.tickers
+        order by symbol, delisted_date desc nulls first, type
+    """
+    types = dict(job.con.execute(sql).fetchall())
+    found = {
+        universe: {name for ticker, name in tickers.items() if types.get(ticker) in kinds}
+        for universe, kinds in job.options.types.items()
+    }
+    return {universe: members for universe, members in found.items() if members}
+
+
 def write_instruments(
     folder: Path,
     lives: dict[str, tuple[np.datetime64, np.datetime64]],
-    dollars: dict[str, int],
-    selections: list[Selection],
-    sizes: Iterable[int],
+    universes: dict[str, set[str]],
+    freq: calendars.Frequency,
 ) -> None:
-    """Write `all.txt`; `active.txt`: a bar on the store's last session; `top<N>.txt`: largest."""
+    """Write `<universe>.txt` for each of them, and remove what an older version had."""
     ordered = sorted(lives)
     bounds = np.array([lives[name] for name in ordered])
-    minutes = any(selection.frequency == "1min" for selection in selections)
-    stamps = [calendars.stamps(column, "1min" if minutes else "day") for column in bounds.T]
+    stamps = [calendars.stamps(column, freq) for column in bounds.T]
     lines = ["\t".join(line) for line in zip(ordered, *stamps, strict=True)]
-    last_session = max(selection.part.dates[-1] for selection in selections)
-    largest = sorted(ordered, key=lambda name: (-dollars[name], name))
-    universes = {"all": set(ordered)}
-    universes["active"] = {name for name in ordered if lives[name][1] >= last_session}
-    universes |= {f"top{size}": set(largest[:size]) for size in sizes}
+    for path in (folder / "instruments").iterdir():
+        path.unlink()
     for universe, members in universes.items():
         chosen = [line for name, line in zip(ordered, lines, strict=True) if name in members]
         _write_lines(folder / f"instruments/{universe}.txt", chosen)

@@ -4,13 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import duckdb
-
-from gold_export import queries
-from lake.datasets import DATASETS
-from lake.errors import UsageError
 
 # Store → its data sets.
 STORES = {
@@ -20,8 +13,9 @@ STORES = {
 }
 # Qlib keeps one file an instrument and field, so only day bars of stocks are exported whole.
 DEFAULT_TOP = {"stocks_daily": 0, "stocks_minute": 500, "options": 5000}
-# Raised when the same silver gives other bytes than before, so that old stores are rebuilt.
-FORMAT = 2
+# The vendor's ticker types that make a list. A list of funds holds those backed by assets: common
+# funds, single-security funds and vehicles (GLD is an ETV). Notes (ETN) are debt of their issuer.
+TYPES = {"cs": ("CS",), "etf": ("ETF", "ETS", "ETV")}
 
 
 @dataclass(frozen=True)
@@ -36,7 +30,11 @@ class ExportOptions:
             store; 0 keeps all; None is the store's default, and all where `symbols` is given.
         lists: for each N of these, `instruments/top<N>.txt` names the N largest instruments of the
             store by dollar volume over the exported bars.
-        adjustment: `none`: prices as traded, factor 1.0 at every bar.
+        types: list → the ticker types whose stocks `instruments/<list>.txt` names; not written
+            where no reference data is published.
+        adjustment: of the day bars of stocks: `none` (as traded, factor 1.0 at every bar),
+            `splits` or `splits_and_dividends`. Minutes and options always are as traded: minutes
+            are read within a day, and a contract's terms change with its underlying's splits.
         batch_rows: rows held at a time; changes memory, never the result.
     """
 
@@ -44,7 +42,8 @@ class ExportOptions:
     symbols: tuple[str, ...] = ()
     top: int | None = None
     lists: tuple[int, ...] = (100,)
-    adjustment: str = "none"
+    types: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: dict(TYPES))
+    adjustment: str = "splits_and_dividends"
     batch_rows: int = 250_000
 
     def limit(self, store: str) -> int:
@@ -69,6 +68,8 @@ class ExportReport:
         seconds: wall-clock time of this call.
         skipped: True when the store was up to date and nothing was written.
         incremental: True when only what changed in silver was written.
+        adjusted: whether corporate actions were known and their factors applied; False leaves
+            prices as traded, whatever the adjustment that was asked for.
     """
 
     store: str
@@ -80,61 +81,4 @@ class ExportReport:
     seconds: float
     skipped: bool
     incremental: bool
-
-
-@dataclass(frozen=True)
-class Job:
-    """One export: `con` has `silver.<dataset>` at `snapshots`, the rest is as `export` takes it."""
-
-    con: duckdb.DuckDBPyConnection
-    store: str
-    snapshots: Mapping[str, int]
-    options: ExportOptions
-
-    @property
-    def datasets(self) -> list[str]:
-        """The data sets to export, in the store's order."""
-        return [name for name in STORES[self.store] if name in self.snapshots]
-
-    @property
-    def top(self) -> int:
-        """The number of instruments to keep, 0 for all."""
-        return self.options.limit(self.store)
-
-    def among(self, dataset: str) -> tuple[str, list[list[str]]]:
-        """The SQL condition on a bar `t` that a list of tickers means, and its parameters."""
-        if not self.options.symbols:
-            return "true", []
-        return f"t.{DATASETS[dataset].instrument} in (select unnest(?))", [
-            list(self.options.symbols)
-        ]
-
-
-def check(store: str, snapshots: Mapping[str, int], options: ExportOptions) -> None:
-    """Refuse what cannot be exported.
-
-    Raises:
-        UsageError: an unknown store or adjustment, or none or other than the store's data sets.
-    """
-    if store not in STORES:
-        raise UsageError(f"unknown store {store}; known: {', '.join(STORES)}")
-    if not snapshots or not set(snapshots) <= set(STORES[store]):
-        needed, given = " or ".join(STORES[store]), ", ".join(snapshots) or "nothing"
-        raise UsageError(f"{store} is made from {needed}, but {given} is given as published")
-    if options.adjustment not in queries.FACTORS:
-        known = ", ".join(queries.FACTORS)
-        raise UsageError(f"unknown adjustment {options.adjustment}; known: {known}")
-
-
-def made_from(store: str, snapshots: Mapping[str, int], options: ExportOptions) -> dict[str, Any]:
-    """Everything that decides a store's bytes, in the types that JSON gives back."""
-    return {
-        "format": FORMAT,
-        "store": store,
-        "snapshots": dict(snapshots),
-        "fields": {name: sorted(set(columns)) for name, columns in options.fields.items()},
-        "symbols": sorted(set(options.symbols)),
-        "top": options.limit(store),
-        "lists": sorted(set(options.lists)),
-        "adjustment": options.adjustment,
-    }
+    adjusted: bool

@@ -1,7 +1,7 @@
 """The SQL over silver: which bars have a place in the calendar, and what is written of them.
 
 Two tables stand beside silver while an export runs: `gold_sessions` (calendars.as_table) and
-`gold_universe` (ticker, number).
+`gold_universe` (ticker, number); where prices are adjusted, `gold_factors` (factors.SCHEMA) too.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from lake.errors import UsageError
 
 _NUMERIC = ("DECIMAL", "DOUBLE", "FLOAT", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT")
 _PRICES = ("open", "high", "low", "close", "vwap")
-# SQL of adjusted / raw. The volume is divided by it: a split changes the share count inversely.
-FACTORS = {"none": "1.0::double"}
+# A table of factors, registered while the export of an adjusted store runs (factors.read).
+_FACTORS = (
+    "left join gold_factors as f on f.ticker = {ticker} and {date} between f.begins and f.ends"
+)
 
 
 def fields(con: duckdb.DuckDBPyConnection, dataset: str, chosen: Sequence[str]) -> dict[str, str]:
@@ -32,15 +34,15 @@ def fields(con: duckdb.DuckDBPyConnection, dataset: str, chosen: Sequence[str]) 
     unknown = [name for name in chosen if name not in known]
     if unknown:
         raise UsageError(f"{dataset} has no field {', '.join(unknown)}; known: {', '.join(known)}")
-    return {name: known[name] for name in chosen or known}
+    return {name: kind for name, kind in known.items() if not chosen or name in chosen}
 
 
 def places(
     dataset: str,
-    adjustment: str,
     source: str,
     among: str = "true",
     *,
+    adjusted: bool,
     base: int = 0,
     extra: str = "",
 ) -> str:
@@ -48,50 +50,67 @@ def places(
 
     `placed` counts the bars with a place in the calendar, `first` and `last` are the outermost of
     their calendar indexes less `base`, `dollars` is their volume and `close` the last of their
-    adjusted closes. Whole dollars are summed, as integers, so that the sum does not depend on the
-    order in which threads add, and sums of parts are the sum of the whole.
+    closes, adjusted if asked for. Whole dollars are summed, as integers, so that the sum does not
+    depend on the order in which threads add, and sums of parts are the sum of the whole.
 
     Args:
         dataset: the data set's name.
-        adjustment: a key of FACTORS.
         source: where the bars are, `silver.<dataset>` or a table like it.
         among: SQL condition on a bar `t`.
+        adjusted: whether `gold_factors` is there; only for day bars of stocks.
         base: the index that counts as 0.
         extra: one more aggregate over the columns of `t`, with its comma.
     """
+    join = _FACTORS.format(ticker="p.ticker", date="p.last_date") if adjusted else ""
+    close = "p.close * coalesce(f.price, 1)" if adjusted else "p.close"
     return f"""
         with bars as (
             select t.*, (t.close::double * t.volume::double)::hugeint as traded,
-                {_close(dataset, adjustment)} as adjusted, {_position(dataset)} - {base} as position
+                {_position(dataset)} - {base} as position
             from {source} as t left join gold_sessions as s on t.date = s.date
             where {among}
+        ), p as (
+            select {DATASETS[dataset].instrument} as ticker, count(*) as rows,
+                count(position) as placed, min(position) as first, max(position) as last,
+                (sum(traded) filter (position is not null))::decimal(38, 0) as dollars,
+                arg_max_null(close::double, position) filter (position is not null) as close,
+                max(date) filter (position is not null) as last_date{extra}
+            from bars group by all
         )
-        select {DATASETS[dataset].instrument} as ticker, count(*) as rows,
-            count(position) as placed, min(position) as first, max(position) as last,
-            (sum(traded) filter (position is not null))::decimal(38, 0) as dollars,
-            arg_max_null(adjusted, position) filter (position is not null) as close{extra}
-        from bars group by all order by ticker
+        select p.* exclude (last_date) replace ({close} as close) from p {join} order by ticker
     """
 
 
-def bars(dataset: str, columns: Sequence[str], adjustment: str, base: int, source: str = "") -> str:
+def bars(
+    dataset: str,
+    columns: Sequence[str],
+    base: int,
+    source: str = "",
+    *,
+    adjusted: bool,
+    kind: str = "float",
+) -> str:
     """One row a placed bar of the universe, sorted: number, position - base, then each column.
 
-    Columns are float32, but for `change`: it holds the adjusted close as a double, from which
-    `series.changes` makes it. (A window function here costs half of the query again.) The bars
-    come from `source`, silver where none is given.
+    Columns are float32 (or of another `kind`), but for `change`: it holds the close as a double,
+    from which `series.changes` makes it. (A window function here costs half of the query again.)
+    The bars come from `source`, silver where none is given.
     """
-    values = [(_value(dataset, column, adjustment), column) for column in columns]
+    values = [(_value(column, adjusted=adjusted), column) for column in columns]
     expressions = ", ".join(
-        f'{value} as "{name}"' if name == "change" else f'({value})::float as "{name}"'
+        f'{value} as "{name}"' if name == "change" else f'({value})::{kind} as "{name}"'
         for value, name in values
     )
+    factors = "coalesce(f.price, 1) as gold_price, coalesce(f.volume, 1) as gold_volume,"
+    join = _FACTORS.format(ticker="u.ticker", date="t.date")
     return f"""
         with bars as (
-            select t.*, u.number, {_position(dataset)} - {base} as position
+            select t.*, {factors if adjusted else ""} u.number,
+                {_position(dataset)} - {base} as position
             from {source or f"silver.{dataset}"} as t
             join gold_sessions as s on t.date = s.date
             join gold_universe as u on t.{DATASETS[dataset].instrument} = u.ticker
+            {join if adjusted else ""}
         )
         select number, position, {expressions}
         from bars where position is not null
@@ -108,39 +127,14 @@ def _position(dataset: str) -> str:
         and {since_open} % {minute} = 0 then s.slot + {since_open} // {minute} end"""
 
 
-def _value(dataset: str, column: str, adjustment: str) -> str:
-    """SQL of one field as a double. Only day bars of stocks are adjusted."""
-    if dataset != "stocks_daily":
-        return f'"{column}"::double'
-    factor = FACTORS[adjustment]
+def _value(column: str, *, adjusted: bool) -> str:
+    """SQL of one field as a double; a split changes the number of shares inversely to prices."""
+    price = "gold_price" if adjusted else "1.0::double"
     if column == "factor":
-        return factor
-    if column == "change":
-        return _close(dataset, adjustment)
-    if column in _PRICES:
-        return f'"{column}"::double * {factor}'
-    return f'"{column}"::double / {factor}' if column == "volume" else f'"{column}"::double'
-
-
-def _close(dataset: str, adjustment: str) -> str:
-    """SQL of the adjusted close as a double."""
-    return f"close::double * {FACTORS[adjustment if dataset == 'stocks_daily' else 'none']}"
-
-
-# Tickers that are new, or did not only gain bars after their last one.
-RESTATED = """
-    select ticker from gold_added as a left join gold_before as b using (ticker)
-    where b.ticker is null or not a.plain or a.first <= b.last
-"""
-PLACES_NOW = """
-    select b.ticker, b.rows + coalesce(a.rows, 0) as rows,
-        b.placed + coalesce(a.placed, 0) as placed,
-        coalesce(b.first, a.first) as first, coalesce(a.last, b.last) as last,
-        coalesce((b.dollars + a.dollars)::decimal(38, 0), b.dollars, a.dollars) as dollars,
-        case when a.last is null then b.close else a.close end as close
-    from gold_before as b left join gold_added as a using (ticker)
-    where b.ticker not in (select ticker from gold_restated)
-    union all by name
-    from gold_again
-    order by ticker
-"""
+        return price
+    source = '"close"' if column == "change" else f'"{column}"'
+    if adjusted and column in (*_PRICES, "change"):
+        return f"{source}::double * gold_price"
+    if adjusted and column == "volume":
+        return f"{source}::double / gold_volume"
+    return f"{source}::double"

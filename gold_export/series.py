@@ -1,12 +1,10 @@
-"""Rows in order → dense float32 series → Qlib's files."""
+"""Rows in order → dense float32 series, as Qlib's files hold them."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -94,85 +92,3 @@ def _empty(fields: int, first: int, last: int) -> npt.NDArray[np.float32]:
     block = np.full((fields, 2 + last - first), np.nan, "<f4")
     block[:, 0] = first
     return block
-
-
-def write(
-    features: Path,
-    series: Iterable[tuple[int, npt.NDArray[np.float32]]],
-    names: list[str],
-    files: list[str],
-    *,
-    replace: bool = False,
-) -> int:
-    """Write each row of each block to `features/<instrument>/<file>`.
-
-    Args:
-        features: the store's `features` folder.
-        series: as `dense` yields them.
-        names: Qlib names by number.
-        files: F file names, `close.day.bin` and so on.
-        replace: whether a file may exist; else two series that claim one file are an error.
-
-    Returns:
-        Instruments written.
-    """
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL)
-    written = 0
-    for number, block in series:
-        folder = features / names[number].lower()
-        folder.mkdir(exist_ok=True)
-        for name, row in zip(files, block, strict=True):
-            write_file(f"{folder}/{name}", row.data, flags)
-        written += 1
-    return written
-
-
-def extend(
-    features: Path,
-    series: Iterable[tuple[int, npt.NDArray[np.float32]]],
-    names: list[str],
-    files: list[str],
-    sizes: npt.NDArray[np.int64],
-) -> int:
-    """Append each row of each block, but for its column 0, to `features/<instrument>/<file>`.
-
-    Args:
-        features: the store's `features` folder.
-        series: as `dense` yields them for spans that begin one entry after the files' end.
-        names: Qlib names by number.
-        files: F file names.
-        sizes: (N,) bytes by number that the files hold now.
-
-    Returns:
-        Instruments appended to.
-
-    Raises:
-        OSError: a file is missing or has another size.
-    """
-    written = 0
-    for number, block in series:
-        folder, size = features / names[number].lower(), int(sizes[number])
-        for name, row in zip(files, block[:, 1:], strict=True):
-            write_file(f"{folder}/{name}", row.data, os.O_WRONLY | os.O_APPEND, size)
-        written += 1
-    return written
-
-
-def write_file(path: str, content: memoryview, flags: int, size: int = 0) -> None:
-    """Write to one file, whose size must be `size` when it is open.
-
-    Straight system calls: there are tens of thousands of files, and a file object costs as much
-    again as the file (21 µs against 10 µs).
-
-    Raises:
-        FileExistsError: two series claim the same file.
-        OSError: the file could not be written whole, or is not as large as it should be.
-    """
-    descriptor = os.open(path, flags, 0o666)
-    try:
-        if size and os.fstat(descriptor).st_size != size:
-            raise OSError(f"{path}: not {size} bytes long")
-        if os.write(descriptor, content) != content.nbytes:
-            raise OSError(f"{path}: short write, is the disk full?")
-    finally:
-        os.close(descriptor)

@@ -16,6 +16,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from gold_export.job import question
+from gold_export.store_files import sync
 from lake.errors import UsageError
 from lake.files import replacing
 from lake.layout import Layout
@@ -113,13 +115,14 @@ def copy(layout: Layout, store: str) -> Path:
         for name in files:
             if name != STATE:
                 _copy_file(f"{folder}/{name}", f"{part}/{name}")
+    sync(target)
     with replacing(target / STATE) as temporary:
         temporary.write_text(state, encoding="utf-8")
     return target
 
 
 def _copy_file(source: str, target: str) -> None:
-    """Straight system calls, as in series.write_file; shutil takes three times as long."""
+    """Straight system calls, as in store_files.write_file; shutil takes three times as long."""
     reading = os.open(source, os.O_RDONLY)
     writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
@@ -133,8 +136,7 @@ def _copy_file(source: str, target: str) -> None:
 
 def _basis(state: dict[str, Any]) -> dict[str, Any]:
     """What two versions have in common when one can be updated to the other."""
-    made_from = {key: value for key, value in state["made_from"].items() if key != "snapshots"}
-    return {"made_from": made_from} | {key: state.get(key) for key in ("tables", "fields")}
+    return {"question": question(state)} | {key: state.get(key) for key in ("tables", "fields")}
 
 
 def _folders(layout: Layout, store: str) -> list[Path]:

@@ -64,7 +64,7 @@ def table(slice_: Slice, dataset: Dataset, day: date) -> pa.Table:
     names = pa.array(slice_.names.to_list(), pa.string())
     dates = pa.DictionaryArray.from_arrays(np.zeros(len(rows), np.int32), pa.array([day]))
     # DuckDB reads nanoseconds with a time zone as microseconds, so those are what is stored.
-    stamps = pa.array(rows["window_start"].to_numpy() // 1000).cast(pa.timestamp("us", "UTC"))
+    stamps = pa.array(rows["window_start"].to_numpy() // 1000).view(pa.timestamp("us", "UTC"))
     columns = {
         dataset.instrument: pa.DictionaryArray.from_arrays(codes, names),
         "date": dates,

@@ -23,6 +23,7 @@ from ingest.report import (
     Skipped,
 )
 from ingest.source import RemoteFile, Source
+from ingest.together import Landed, convert_together
 from lake.datasets import Dataset
 from lake.errors import CorruptFile, NotEntitled, NotPublished, QuantminiError, UsageError
 from lake.layout import Layout
@@ -52,6 +53,46 @@ class Run:
     downloads: Semaphore
     refused: dict[str, date] = field(default_factory=dict)
 
+    def days(self, dataset: Dataset, files: list[RemoteFile]) -> list[Outcome]:
+        """Ingest some days, which are converted together as far as they are regular.
+
+        Raises:
+            UsageError: no day can succeed with these settings.
+            OutOfMemory: neither could the next.
+        """
+        began = time.perf_counter()
+        made = self._together(dataset, files) if len(files) > 1 else {}
+        seconds = (time.perf_counter() - began) / len(files)
+        return [
+            self._ingested(dataset, made[file.day], file.day, seconds)
+            if file.day in made
+            else self.day(dataset, file)
+            for file in files
+        ]
+
+    def _together(self, dataset: Dataset, files: list[RemoteFile]) -> dict[date, Provenance]:
+        """The days that were converted; any other is still to be ingested by itself."""
+        made: dict[date, Provenance] = {}
+        try:
+            landed = []
+            for file in files:
+                path = self.layout.landing(dataset, file.day)
+                with self.downloads:
+                    landed.append(Landed(file, path, self.source.fetch(file, path)))
+            fresh = [
+                one for one in landed if not self.layout.bronze(dataset, one.remote.day).exists()
+            ]
+            with self.guard.room():
+                made = convert_together(fresh, self.layout, dataset)
+            if not self.keep_landing:
+                for one in (one for one in landed if one.remote.day in made):
+                    one.path.unlink(missing_ok=True)
+        except OutOfMemory:
+            raise
+        except (QuantminiError, OSError) as error:
+            log.debug("%s: %s; the days are ingested one by one", dataset.name, error)
+        return made
+
     def day(self, dataset: Dataset, remote: RemoteFile) -> Outcome:
         """Ingest one day; what goes wrong with it is an outcome, not an exception.
 
@@ -75,10 +116,12 @@ class Run:
             return Failed(dataset.name, day, message)
         if known is None:
             return Skipped(dataset.name, day, UP_TO_DATE)
-        seconds = round(time.perf_counter() - began, 3)
+        return self._ingested(dataset, known, day, time.perf_counter() - began)
+
+    def _ingested(self, dataset: Dataset, known: Provenance, day: date, seconds: float) -> Outcome:
         log.info("%s %s: %d rows in %.2f s", dataset.name, day, known.rows_kept, seconds)
         rows, bad = known.rows_kept, known.rows_quarantined
-        return Ingested(dataset.name, day, rows, bad, known.bytes, seconds)
+        return Ingested(dataset.name, day, rows, bad, known.bytes, round(seconds, 3))
 
     def _transfer(self, dataset: Dataset, remote: RemoteFile) -> Provenance | None:
         """Fetch and convert; None where the content turns out to be what bronze was made from."""

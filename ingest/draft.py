@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.bronze import FOOTER_KEY, Provenance, table
@@ -17,12 +18,16 @@ from ingest.duplicates import in_order
 from ingest.exact import SPARE, Slice
 from lake.datasets import Dataset
 
+# More than any column of a row group has, so that the rows alone end a page.
+PAGE_BYTES = 1 << 27
+
 
 class Writer:
     """A Parquet file of bronze rows. Left without `finish`, what was written is no use.
 
     Chosen by measurement (docs/decisions/003): plain prices with zstd 1 are smaller than with a
-    dictionary or deltas, and so is volume; times repeat, so they take a dictionary.
+    dictionary or deltas, and so is volume; times repeat, so they take a dictionary. A column of a
+    row group is one page, in which zstd finds more that repeats.
     """
 
     def __init__(self, path: Path, dataset: Dataset, day: date, row_group_rows: int) -> None:
@@ -31,7 +36,7 @@ class Writer:
         self.row_group_rows = row_group_rows
         self._waiting: list[Slice] = []
         self._writer: pq.ParquetWriter | None = None
-        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        self._encoder: ThreadPoolExecutor | None = None
         self._encoding: Future[None] | None = None
 
     def __enter__(self) -> Writer:
@@ -43,7 +48,8 @@ class Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._encoder.shutdown()
+        if self._encoder is not None:
+            self._encoder.shutdown()
         if self._writer is not None:
             self._writer.close()
 
@@ -57,6 +63,8 @@ class Writer:
         whole = count - count % self.row_group_rows
         self._waiting = [Slice(held.rows[whole:], held.scales)]
         self._settled()
+        # A small day never comes here and is spared the thread.
+        self._encoder = self._encoder or ThreadPoolExecutor(1, thread_name_prefix="encode")
         self._encoding = self._encoder.submit(self._encode, Slice(held.rows[:whole], held.scales))
 
     def finish(self, provenance: Provenance) -> None:
@@ -65,6 +73,10 @@ class Writer:
         rest = _together(self._waiting)
         if len(rest.rows) or self._writer is None:
             self._encode(rest)
+        self.close(provenance)
+
+    def close(self, provenance: Provenance) -> None:
+        """Write the footer, after at least one table."""
         assert self._writer is not None  # noqa: S101
         self._writer.add_key_value_metadata({FOOTER_KEY: json.dumps(asdict(provenance))})
         self._writer.close()
@@ -75,18 +87,30 @@ class Writer:
             self._encoding.result()
 
     def _encode(self, slice_: Slice) -> None:
-        rows = table(slice_, self.dataset, self.day)
+        """Write row groups; each has a dictionary of its own names only."""
+        for begin in range(0, max(len(slice_.rows), 1), self.row_group_rows):
+            part = Slice(slice_.rows[begin : begin + self.row_group_rows], slice_.scales)
+            self.write(table(part, self.dataset, self.day))
+
+    def write(self, rows: pa.Table) -> None:
+        """Write a table as bronze stores it, at once."""
         if self._writer is None:
-            self._writer = pq.ParquetWriter(
-                self.path,
-                rows.schema,
-                compression="zstd",
-                compression_level=1,
-                use_dictionary=[*rows.schema.names[:2], "ts"],
-                store_decimal_as_integer=True,
-                store_schema=False,
-            )
+            self._writer = self._opened(rows.schema)
         self._writer.write_table(rows, self.row_group_rows)
+
+    def _opened(self, schema: pa.Schema) -> pq.ParquetWriter:
+        repeating = [self.dataset.instrument, "date", "ts"]
+        return pq.ParquetWriter(
+            self.path,
+            schema,
+            compression="zstd",
+            compression_level=dict.fromkeys(schema.names, 1) | dict.fromkeys(repeating, 5),
+            use_dictionary=repeating,
+            data_page_size=PAGE_BYTES,
+            max_rows_per_page=self.row_group_rows,
+            store_decimal_as_integer=True,
+            store_schema=False,
+        )
 
 
 def _together(parts: list[Slice]) -> Slice:

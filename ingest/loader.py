@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from datetime import date
+from itertools import groupby
 from threading import Semaphore
 
 from ingest import watermarks
@@ -24,6 +26,7 @@ from ingest.report import (
     Skipped,
 )
 from ingest.source import RemoteFile, Source
+from ingest.together import FILES, suits
 from lake.datasets import Dataset
 from lake.errors import NotEntitled, QuantminiError, UsageError
 from lake.layout import Layout
@@ -76,8 +79,8 @@ def ingest(
     guard = Guard(memory or MemoryLimits(), workers)
     run = Run(layout, source, limits or Limits(), keep_landing, guard, Semaphore(downloads))
     with ThreadPoolExecutor(workers + downloads, thread_name_prefix="ingest") as pool:
-        futures = [pool.submit(run.day, dataset, file) for dataset, file in work]
-        _collect(futures, report, on_progress)
+        futures = [pool.submit(run.days, *some) for some in _portions(work)]
+        _collect(futures, len(work), report, on_progress)
     for asset in sorted({dataset.asset for dataset in datasets}):
         touched = any(item.dataset.startswith(asset) for item in report.ingested)
         if touched or not layout.watermarks(asset).exists():
@@ -115,16 +118,36 @@ def _missing(
     return todo.wanted
 
 
+def _portions(
+    work: list[tuple[Dataset, RemoteFile]],
+) -> Iterator[tuple[Dataset, list[RemoteFile]]]:
+    """Files one by one, but small ones that are neighbours together."""
+    for (dataset, small), run in groupby(work, lambda each: (each[0], suits(*each))):
+        files = [file for _, file in run]
+        for some in batched(files, FILES if small else 1):
+            yield dataset, some
+
+
+def batched(files: list[RemoteFile], count: int) -> list[list[RemoteFile]]:
+    """The files in lists of at most so many."""
+    return [files[begin : begin + count] for begin in range(0, len(files), count)]
+
+
 def _collect(
-    futures: list[Future[Outcome]], report: IngestReport, on_progress: Progress | None
+    futures: list[Future[list[Outcome]]],
+    total: int,
+    report: IngestReport,
+    on_progress: Progress | None,
 ) -> None:
     """Take outcomes as they come. If the run is to end, days not begun are dropped."""
+    done = 0
     try:
-        for done, future in enumerate(as_completed(futures), start=1):
-            outcome = future.result()
-            report.add(outcome)
-            if on_progress:
-                on_progress(outcome, done, len(futures))
+        for future in as_completed(futures):
+            for outcome in future.result():
+                report.add(outcome)
+                done += 1
+                if on_progress:
+                    on_progress(outcome, done, total)
     except BaseException:
         for future in futures:
             future.cancel()

@@ -50,7 +50,9 @@ def plan(
         end: last day that counts.
         now: the present, for the last completed session.
     """
-    chosen = [file for file in listed if (start or file.day) <= file.day <= (end or file.day)]
+    # A key that a listing repeats, as it may while it is changed, is one file: the last told.
+    days = {file.day: file for file in listed}
+    chosen = [file for day, file in days.items() if (start or day) <= day <= (end or day)]
     same = [file.day for file in chosen if unchanged(file, bronze.get(file.day))]
     settled = set(same)
     present = {file.day for file in listed} | set(bronze)

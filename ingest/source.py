@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import uuid
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Protocol
 
 from lake.datasets import Dataset
 from lake.errors import NotPublished, SourceUnavailable, UsageError
-from lake.files import replacing
 
 KEY = re.compile(r"(?P<prefix>.+)/\d{4}/\d{2}/(?P<day>\d{4}-\d{2}-\d{2})\.csv\.gz")
 BLOCK = 1 << 20
@@ -105,17 +105,27 @@ class DirectorySource:
         return sorted(files, key=lambda file: file.day)
 
     def fetch(self, remote: RemoteFile, destination: Path) -> str:
-        """See `Source.fetch`. The file is hashed while it is copied."""
+        """See `Source.fetch`. The file is hashed while it is copied.
+
+        The copy is renamed, not synced: the original stays, and is copied again for every day
+        that bronze lacks.
+        """
         digest = hashlib.md5(usedforsecurity=False)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        # Named as lake.files.replacing does, so that what a killed run leaves is swept.
+        copy = destination.with_name(f".{destination.name}.{uuid.uuid4().hex}.tmp")
         try:
-            with (self.path / remote.key).open("rb") as original, replacing(destination) as copy:
+            with (self.path / remote.key).open("rb") as original:
                 with copy.open("wb") as target:
                     while block := original.read(BLOCK):
                         digest.update(block)
                         target.write(block)
                 facts = os.fstat(original.fileno())
-                if (facts.st_size, facts.st_mtime_ns) != (remote.size, remote.mtime_ns):
-                    raise SourceUnavailable(f"{remote.key} changed while it was read; run again")
+            if (facts.st_size, facts.st_mtime_ns) != (remote.size, remote.mtime_ns):
+                raise SourceUnavailable(f"{remote.key} changed while it was read; run again")
+            copy.replace(destination)
         except FileNotFoundError:
             raise NotPublished(f"{remote.key} is not in {self.path}") from None
+        finally:
+            copy.unlink(missing_ok=True)
         return digest.hexdigest()

@@ -14,7 +14,7 @@ from lake.files import replacing
 
 # The vendor's flat files begin in September 2003; the library's default window is 20 years only.
 FIRST_SESSION = "2000-01-03"
-CACHE = Path("~/.cache/quantmini").expanduser()
+CACHE = Path("~/.cache/quantmini")
 SCHEMA = pa.schema(
     [
         ("date", pa.date32()),
@@ -37,9 +37,17 @@ def sessions() -> pa.Table:
 
     The library takes seconds to import, so its answer is kept for a month: its version and the
     month are in the file's name, and a month later it would still reach most of a year ahead.
+    Where it cannot be kept or read again, as without a home that is writable, it is asked anew.
     """
+    try:
+        return _kept_sessions()
+    except (OSError, RuntimeError, pa.ArrowInvalid):
+        return exchange_schedule()
+
+
+def _kept_sessions() -> pa.Table:
     month = datetime.now(UTC).strftime("%Y-%m")
-    kept = CACHE / f"xnys-{version('exchange_calendars')}-{month}.arrow"
+    kept = CACHE.expanduser() / f"xnys-{version('exchange_calendars')}-{month}.arrow"
     if not kept.exists():
         with replacing(kept) as temporary, pa.ipc.new_file(temporary, SCHEMA) as writer:
             writer.write_table(exchange_schedule())
@@ -47,6 +55,7 @@ def sessions() -> pa.Table:
         return pa.ipc.open_file(source).read_all()
 
 
+@cache
 def exchange_schedule() -> pa.Table:
     """The sessions as the library gives them."""
     schedule = exchange().schedule

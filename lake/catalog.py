@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -13,6 +14,8 @@ from lake.errors import NotBuilt
 from lake.files import read_json
 from lake.layout import Layout
 
+# Tables of silver that are published beside the data sets once reference data is landed.
+REFERENCE = ("adjustment_factors", "tickers")
 EXTENSIONS = ("ducklake", "sqlite_scanner")
 
 
@@ -45,20 +48,41 @@ def attach_sql(layout: Layout, *, read_only: bool) -> str:
     return f"ATTACH 'ducklake:sqlite:{catalog}' AS lake ({', '.join(options)})"
 
 
+@dataclass(frozen=True)
+class Published:
+    """One table of silver as it is served: its snapshot, and the dbt run that published it.
+
+    A catalog that was rebuilt counts its snapshots from the start; the run tells it apart.
+    """
+
+    snapshot: int
+    run: str
+
+
+def tables(layout: Layout) -> dict[str, Published]:
+    """Every published table of silver: data sets, then reference tables."""
+    document = read_json(layout.published)
+    return {
+        name: Published(int(document[name]["snapshot"]), str(document[name]["run"]))
+        for name in (*DATASETS, *REFERENCE)
+        if name in document
+    }
+
+
 def published(layout: Layout) -> dict[str, int]:
     """The published snapshot of each data set that has one."""
-    document = read_json(layout.published)
-    return {name: document[name]["snapshot"] for name in DATASETS if name in document}
+    found = tables(layout)
+    return {name: found[name].snapshot for name in DATASETS if name in found}
 
 
 def connect(layout: Layout, memory_limit: str, threads: int) -> duckdb.DuckDBPyConnection:
-    """A connection whose `silver.<dataset>` are the published snapshots, read-only.
+    """A connection whose `silver.<table>` are the published snapshots, read-only.
 
     Raises:
-        NotBuilt: the lake holds nothing published yet.
+        NotBuilt: the lake holds no published data set yet.
     """
-    snapshots = published(layout)
-    if not snapshots:
+    served = tables(layout)
+    if not published(layout):
         raise NotBuilt(f"nothing is published in {layout.root}; run `quantmini run` first")
     layout.temp.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(
@@ -72,9 +96,9 @@ def connect(layout: Layout, memory_limit: str, threads: int) -> duckdb.DuckDBPyC
     install_extensions(connection)
     connection.execute(attach_sql(layout, read_only=True))
     connection.execute("CREATE SCHEMA silver")
-    for name, snapshot in snapshots.items():
+    for name, table in served.items():
         connection.execute(
             f"CREATE VIEW silver.{name} AS "
-            f"SELECT * FROM lake.silver.{name} AT (VERSION => {int(snapshot)})"
+            f"SELECT * FROM lake.silver.{name} AT (VERSION => {table.snapshot})"
         )
     return connection

@@ -5,6 +5,7 @@ Read once at the edge (the command line, a flow); stages take plain arguments.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PositiveInt,
     SecretStr,
     ValidationError,
     field_validator,
@@ -63,11 +65,13 @@ class Pipeline(Section):
 
 
 class Source(Section):
-    """Where the flat files come from."""
+    """Where the flat files and the reference data come from."""
 
     s3_endpoint: str = "https://files.polygon.io"
     bucket: str = "flatfiles"
     api_base: str = "https://api.polygon.io"
+    # What the plan allows; None where it sets no limit.
+    api_calls_per_minute: int | None = Field(default=None, ge=1)
 
 
 class Processing(Section):
@@ -87,6 +91,17 @@ class Monitoring(Section):
     memory_pause_seconds: float = Field(default=60, ge=0)
 
 
+def _known_data_sets(by_data_set: dict[str, list[str]]) -> dict[str, list[str]]:
+    pick(list(by_data_set))
+    return by_data_set
+
+
+def _free_list_name(name: str) -> str:
+    if not re.fullmatch(r"(?!(all|active|top\d+)$)[a-z][a-z0-9_]*", name):
+        raise ValueError("a list is named in small letters, and not all, active or top<N>")
+    return name
+
+
 class Universe(Section):
     """Which instruments a Qlib store holds: a list, or the largest by dollar volume."""
 
@@ -99,6 +114,25 @@ class Gold(Section):
 
     stocks_minute: Universe = Universe()
     options: Universe = Universe()
+    adjustment: Literal["none", "splits", "splits_and_dividends"] = "splits_and_dividends"
+    # Data set → its columns that become fields; all numeric ones where it is not named. The export
+    # says which exist when one does not.
+    fields: Annotated[dict[str, list[str]], AfterValidator(_known_data_sets)] = {}
+    # For each N of these, instruments/top<N>.txt names the N largest by dollar volume.
+    lists: list[PositiveInt] = [100]
+    # List → the vendor's ticker types of the stocks in instruments/<list>.txt.
+    types: dict[Annotated[str, AfterValidator(_free_list_name)], list[str]] = {
+        "cs": ["CS"],
+        "etf": ["ETF", "ETS", "ETV"],
+    }
+
+    @field_validator("fields")
+    @classmethod
+    def _some_field(cls, fields: dict[str, list[str]]) -> dict[str, list[str]]:
+        empty = [name for name, columns in fields.items() if not columns]
+        if empty:
+            raise ValueError(f"no field of {', '.join(empty)} is named; leave it out to get all")
+        return fields
 
 
 class Settings(BaseSettings):

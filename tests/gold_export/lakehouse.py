@@ -8,7 +8,7 @@ import pyarrow as pa
 from lake import catalog
 from lake.datasets import DATASETS
 from lake.layout import Layout
-from tests.gold_export import market
+from tests.gold_export import actions, market
 
 
 class Lakehouse:
@@ -60,6 +60,15 @@ class Lakehouse:
             incoming=market.as_arrow(dataset, rows),
         )
 
+    def refer(self, factors: list[actions.Span], types: dict[str, str]) -> None:
+        """Drop both reference tables and make them again, as dbt does at each build."""
+        tables = {
+            "adjustment_factors": actions.as_arrow(factors),
+            "tickers": actions.tickers(types),
+        }
+        for name, table in tables.items():
+            self.run(f"create or replace table lake.silver.{name} as from incoming", incoming=table)
+
     def compact(self) -> None:
         self.run("call ducklake_rewrite_data_files('lake')")
         self.run("call ducklake_merge_adjacent_files('lake')")
@@ -68,13 +77,13 @@ class Lakehouse:
         self.run("call ducklake_expire_snapshots('lake', older_than => now())")
         self.run("call ducklake_cleanup_old_files('lake', cleanup_all => true)")
 
-    def publish(self, *datasets: str) -> dict[str, int]:
+    def publish(self, *names: str) -> dict[str, int]:
         """Make `silver.<dataset>` the newest snapshot, as lake.catalog does; return its number."""
         newest = "select max(snapshot_id) from ducklake_snapshots('lake')"
         [(snapshot,)] = self.con.execute(newest).fetchall()
-        for name in datasets:
+        for name in names:
             self.run(
                 f"create or replace view memory.silver.{name} as "
                 f"from lake.silver.{name} at (version => {snapshot})"
             )
-        return dict.fromkeys(datasets, snapshot)
+        return dict.fromkeys(names, snapshot)

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from gold_export import build, lists, series, versions
+from gold_export import build, lists, store_files, versions
 from gold_export.export import export, is_current
 from gold_export.options import ExportOptions
 from lake.errors import UsageError
@@ -91,16 +91,14 @@ class KilledError(BaseException):
     """Stands for a crash: nothing catches it by accident."""
 
 
-@pytest.mark.parametrize("step", ["first file", "a later file", "lists", "state", "switch"])
-@pytest.mark.parametrize("cleanup", [True, False])
-def test_a_crash_leaves_the_old_store_and_the_next_run_repairs(
-    tmp_path, layout, first, second, monkeypatch, step, cleanup
-):
-    run(first, layout, 1)
-    before = contents(layout.gold(STORE))
+STEPS = ["first file", "a later file", "lists", "sync", "state", "switch"]
+
+
+def die_at(patch: pytest.MonkeyPatch, step: str) -> None:
+    """Crash the next export at one of STEPS."""
     written = 0
 
-    def write_file(*arguments, write=series.write_file):
+    def write_file(*arguments, write=store_files.write_file):
         nonlocal written
         written += 1
         if written == (1 if step == "first file" else 100):
@@ -110,15 +108,41 @@ def test_a_crash_leaves_the_old_store_and_the_next_run_repairs(
     def die(*args):
         raise KilledError
 
+    places = {
+        "lists": (lists, "write"),
+        "sync": (store_files, "sync"),
+        "state": (build, "write_json"),
+        "switch": (Path, "symlink_to"),
+    }
+    if step.endswith("file"):
+        patch.setattr(store_files, "write_file", write_file)
+    else:
+        patch.setattr(*places[step], die)
+
+
+def test_the_state_is_written_when_all_else_is_on_the_disk(layout, first, monkeypatch):
+    on_disk: list[set[str]] = []
+
+    def sync(folder: Path) -> None:
+        on_disk.append({path.name for path in folder.rglob("*") if path.is_file()})
+
+    monkeypatch.setattr(store_files, "sync", sync)
+    run(first, layout, 1)
+    written = {path.name for path in layout.gold(STORE).resolve().rglob("*") if path.is_file()}
+    assert on_disk == [written - {versions.STATE}]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("cleanup", [True, False])
+def test_a_crash_leaves_the_old_store_and_the_next_run_repairs(
+    tmp_path, layout, first, second, monkeypatch, step, cleanup
+):
+    run(first, layout, 1)
+    before = contents(layout.gold(STORE))
     with monkeypatch.context() as patch:
         if not cleanup:
             patch.setattr(shutil, "rmtree", lambda *args, **options: None)
-        if step.endswith("file"):
-            patch.setattr(series, "write_file", write_file)
-        elif step == "switch":
-            patch.setattr(Path, "symlink_to", die)
-        else:
-            patch.setattr(*((lists, "write") if step == "lists" else (build, "write_json")), die)
+        die_at(patch, step)
         with pytest.raises(KilledError):
             run(second, layout, 2)
     assert contents(layout.gold(STORE)) == before
@@ -156,7 +180,7 @@ def test_a_moved_lake_keeps_its_gold(tmp_path, layout, first):
     assert is_current(Layout(tmp_path / "moved"), STORE, {STORE: 1}, ExportOptions())
 
 
-@pytest.mark.parametrize("step", ["first file", "a later file", "lists", "state", "switch"])
+@pytest.mark.parametrize("step", STEPS)
 def test_a_crash_of_an_update_leaves_the_old_store(tmp_path, layout, monkeypatch, step):
     house = Lakehouse(layout)
     house.make(STORE, update_forever.rows(8))
@@ -164,26 +188,9 @@ def test_a_crash_of_an_update_leaves_the_old_store(tmp_path, layout, monkeypatch
     versions.prepare(layout, STORE)
     before = contents(layout.gold(STORE))
     house.insert(STORE, update_forever.rows(9)[-60:])
-    written = 0
-
-    def write_file(*arguments, write=series.write_file):
-        nonlocal written
-        written += 1
-        if written == (1 if step == "first file" else 100):
-            raise KilledError
-        write(*arguments)
-
-    def die(*args):
-        raise KilledError
-
     snapshot = house.publish(STORE)[STORE]
     with monkeypatch.context() as patch:
-        if step.endswith("file"):
-            patch.setattr(series, "write_file", write_file)
-        elif step == "switch":
-            patch.setattr(Path, "symlink_to", die)
-        else:
-            patch.setattr(*((lists, "write") if step == "lists" else (build, "write_json")), die)
+        die_at(patch, step)
         with pytest.raises(KilledError):
             run(house.con, layout, snapshot)
     assert contents(layout.gold(STORE)) == before

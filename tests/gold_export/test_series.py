@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from gold_export import series
+from gold_export import series, store_files
 
 NUMBERS = [0, 0, 0, 1, 2, 2]
 POSITIONS = [3, 4, 7, 0, 1, 2]
@@ -63,16 +63,16 @@ def test_nothing_comes_from_nothing():
 
 def test_a_file_is_never_overwritten(tmp_path):
     block = np.array([[0, 1, 2]], "<f4")
-    assert series.write(tmp_path, [(0, block)], ["A"], ["f"]) == 1
+    assert store_files.write(tmp_path, [(0, block)], ["A"], ["f"]) == 1
     with pytest.raises(FileExistsError):
-        series.write(tmp_path, [(0, block)], ["A"], ["f"])
+        store_files.write(tmp_path, [(0, block)], ["A"], ["f"])
     assert (tmp_path / "a/f").read_bytes() == block.tobytes()
 
 
 def test_appending_leaves_out_the_header_and_checks_the_size(tmp_path):
-    series.write(tmp_path, [(0, np.array([[0, 1]], "<f4"))], ["A"], ["f"])
+    store_files.write(tmp_path, [(0, np.array([[0, 1]], "<f4"))], ["A"], ["f"])
     more = np.array([[2, 5, 6]], "<f4")
-    series.extend(tmp_path, [(0, more)], ["A"], ["f"], np.array([8]))
+    store_files.extend(tmp_path, [(0, more)], ["A"], ["f"], np.array([8]))
     assert np.fromfile(tmp_path / "a/f", "<f4").tolist() == [0, 1, 5, 6]
     with pytest.raises(OSError, match="8 bytes"):
-        series.extend(tmp_path, [(0, more)], ["A"], ["f"], np.array([8]))
+        store_files.extend(tmp_path, [(0, more)], ["A"], ["f"], np.array([8]))

@@ -9,42 +9,15 @@ from typing import Any
 
 import pytest
 
-from gold_export import series, versions
-from gold_export.export import export
-from gold_export.options import STORES, ExportOptions, ExportReport
-from lake.layout import Layout
-from tests.gold_export import market
+from gold_export import store_files, versions
+from gold_export.options import STORES, ExportOptions
+from tests.gold_export import actions, market
+from tests.gold_export.case import Case
 from tests.gold_export.conftest import contents
-from tests.gold_export.lakehouse import Lakehouse
 from tests.gold_export.market import bars
 
 DAILY = "stocks_daily"
 TICKERS = [f"T{number:02}" for number in range(20)]
-
-
-class Case:
-    """A lake, its store brought along with every change, and the rows that silver should hold."""
-
-    def __init__(self, root: Path, store: str, options: ExportOptions) -> None:
-        self.root, self.store, self.options = root, store, options
-        self.layout = Layout(root / "lake")
-        self.house = Lakehouse(self.layout)
-        self.count = 0
-
-    def export(self, layout: Layout | None = None) -> ExportReport:
-        snapshots = self.house.publish(*STORES[self.store])
-        return export(self.house.con, layout or self.layout, self.store, snapshots, self.options)
-
-    def update(self) -> ExportReport:
-        """Export, and compare with a whole export of the same silver."""
-        report = self.export()
-        fresh = Layout(self.root / f"fresh{self.count}")
-        self.count += 1
-        self.export(fresh)
-        got, want = (contents(place.gold(self.store)) for place in (self.layout, fresh))
-        assert sorted(got) == sorted(want)
-        assert [name for name in want if got[name] != want[name]] == []
-        return report
 
 
 @pytest.fixture
@@ -70,11 +43,11 @@ def test_only_what_changed_is_written(case, monkeypatch):
     case.house.replace(DAILY, bars(DAILY, ["T03"], market.SESSIONS[4:5], seed=9))
     written = []
 
-    def write_file(path, content, flags, size=0, write=series.write_file):
+    def write_file(path, content, flags, size=0, write=store_files.write_file):
         written.append(Path(path).parent.name)
         write(path, content, flags, size)
 
-    monkeypatch.setattr(series, "write_file", write_file)
+    monkeypatch.setattr(store_files, "write_file", write_file)
     assert case.export().incremental
     # The spare lacks the session that was appended before, and the restated instrument.
     assert written.count("t03") == written.count("t04") == 13
@@ -239,21 +212,24 @@ def test_minutes_and_both_frequencies_of_options(tmp_path, store):
 
 
 SEEDS = [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 6))]
+KINDS = ["next", "next", "next", "restate", "restate one", "remove", "compact", "act", "act"]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_any_sequence(tmp_path, seed):
     dice = random.Random(seed)
-    options = ExportOptions(top=dice.choice([0, 12]), lists=(3,))
+    adjustment = dice.choice(["splits", "splits_and_dividends"])
+    options = ExportOptions(top=dice.choice([0, 12]), lists=(3,), adjustment=adjustment)
     made = Case(tmp_path, DAILY, options)
     made.house.make(DAILY, bars(DAILY, TICKERS[:15], market.SESSIONS[:5], seed))
     made.update()
+    known: dict[str, list[actions.Span]] = {}
     for step in range(12):
         tickers = dice.sample(TICKERS, dice.randint(1, len(TICKERS)))
         days = dice.sample(market.SESSIONS, dice.choice([1, 1, 1, 2]))
         chosen = bars(DAILY, tickers, days, 100 * seed + step)
         end = min(5 + step, len(market.SESSIONS) - 1)
-        kind = dice.choice(["next", "next", "next", "restate", "restate one", "remove", "compact"])
+        kind = dice.choice(KINDS)
         if kind == "next":
             made.house.replace(DAILY, bars(DAILY, tickers, market.SESSIONS[end : end + 1], step))
         elif kind == "restate":
@@ -262,8 +238,16 @@ def test_any_sequence(tmp_path, seed):
             made.house.replace(DAILY, chosen[: dice.randint(1, 3)])
         elif kind == "remove":
             made.house.replace(DAILY, [], chosen)
-        else:
+        elif kind == "compact":
             made.house.compact()
+        if kind == "act" or dice.random() < 0.3:
+            # New actions, corrections of old ones, and a ticker that loses all of its own.
+            known |= {
+                t: actions.anything(dice, [t], market.SESSIONS[: end + 1]) for t in tickers[:4]
+            }
+            known.pop(dice.choice(TICKERS), None)
+            types = {ticker: dice.choice(["CS", "ETF", "cs"]) for ticker in TICKERS}
+            made.refer([span for ticker in sorted(known) for span in known[ticker]], types)
         if dice.random() < 0.7:
             made.update()
     made.update()

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,8 @@ from gold_export.export import export
 from gold_export.options import ExportOptions
 from gold_export.verify import open_store, verify
 from lake.errors import NotBuilt
-from tests.gold_export import market
+from lake.layout import Layout
+from tests.gold_export import actions, market
 
 PROGRAM = """
 import json, sys
@@ -33,8 +35,21 @@ print(json.dumps(asdict(report) | {"equal": report.equal}))
 """
 
 
+def judge(con, published: Path, layout: Layout, store: str) -> dict[str, Any]:
+    """What a process of its own finds, given a copy of silver."""
+    con.execute(f"attach '{published}' as copy; create schema copy.silver")
+    tables = con.execute("select table_name from duckdb_tables where schema_name = 'silver'")
+    for (name,) in tables.fetchall():
+        con.execute(f"create table copy.silver.{name} as from silver.{name}")
+    con.execute("detach copy")
+    program = [sys.executable, "-c", PROGRAM, str(published), str(layout.root), store]
+    root = Path(__file__).parents[2]
+    seen: dict[str, Any] = json.loads(subprocess.check_output(program, cwd=root, text=True))
+    return seen
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("damage", ["none", "value", "lost", "shifted"])
+@pytest.mark.parametrize("damage", ["none", "value", "lost", "shifted", "factor"])
 def test_verify(con, layout, tmp_path, damage):
     rows = market.minute_rows("stocks_minute", ["AAA", "NA", "BBB"])
     daily = market.day_rows("stocks_daily", ["AAA", "NA", "bbb", "DDD"])
@@ -42,7 +57,12 @@ def test_verify(con, layout, tmp_path, damage):
     if damage == "none":
         store, fields = "stocks_minute", 9
     market.put(con, store, rows if store == "stocks_minute" else daily)
-    report = export(con, layout, store, {store: 1}, ExportOptions())
+    snapshots = {store: 1}
+    if store == "stocks_daily":
+        snapshots["adjustment_factors"] = 1
+        history = [(market.SESSIONS[5], 1 / 7, 1.0), (market.SESSIONS[9], 1.0, 0.99)]
+        actions.put(con, actions.spans("AAA", history))
+    report = export(con, layout, store, snapshots, ExportOptions())
     file = next(layout.gold(store).glob("features/aaa/close.*"))
     series = np.fromfile(file, "<f4")
     if damage == "value":
@@ -52,23 +72,28 @@ def test_verify(con, layout, tmp_path, damage):
     elif damage == "shifted":
         series[0] += 1
     series.tofile(file)
-    con.execute(f"attach '{tmp_path}/published.duckdb' as copy; create schema copy.silver")
-    con.execute(f"create table copy.silver.{store} as from silver.{store}")
-    con.execute("detach copy")
-    program = [
-        sys.executable,
-        "-c",
-        PROGRAM,
-        f"{tmp_path}/published.duckdb",
-        str(layout.root),
-        store,
-    ]
-    root = Path(__file__).parents[2]
-    seen = json.loads(subprocess.check_output(program, cwd=root, text=True))
+    if damage == "factor":
+        con.execute("update silver.adjustment_factors set split_factor = split_factor * 1.001")
+    seen = judge(con, tmp_path / "published.duckdb", layout, store)
     assert seen["instruments"] == report.instruments
     assert seen["values"] % fields == 0
     assert seen["equal"] == (damage == "none")
-    assert seen["worst"].startswith("" if damage == "none" else "AAA $close 2024")
+    field = {"none": "", "factor": "AAA $"}.get(damage, "AAA $close 2024")
+    assert seen["worst"].startswith(field)
+
+
+@pytest.mark.slow
+def test_an_adjusted_store_is_equal(con, layout, tmp_path):
+    market.put(con, "stocks_daily", market.day_rows("stocks_daily", ["AAA", "NA", "bbb"]))
+    history = [(market.SESSIONS[5], 1 / 7, 1.0), (market.SESSIONS[9], 1.0, 0.99)]
+    actions.put(con, actions.spans("AAA", history) + actions.spans("NA", history[1:]))
+    snapshots = {"stocks_daily": 1, "adjustment_factors": 1}
+    for adjustment in ("splits", "splits_and_dividends"):
+        options = ExportOptions(adjustment=adjustment)
+        assert export(con, layout, "stocks_daily", snapshots, options).adjusted
+        seen = judge(con, tmp_path / f"{adjustment}.duckdb", layout, "stocks_daily")
+        assert seen["equal"]
+        assert seen["instruments"] == 3
 
 
 def test_no_store(con, layout):

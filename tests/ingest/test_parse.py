@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import exact, parse
@@ -83,6 +83,7 @@ def test_no_number(text: str) -> None:
     assert price_of(text).to_list() == [None]
 
 
+@settings(deadline=None)
 @given(st.lists(NUMBER, min_size=1, max_size=5))
 def test_every_number_is_exact(texts: list[str]) -> None:
     lines = "".join(f"A,{text},1,1,1,1,1,1\n" for text in texts).encode()
@@ -90,6 +91,7 @@ def test_every_number_is_exact(texts: list[str]) -> None:
     assert kept == [Decimal(text) for text in texts]
 
 
+@settings(deadline=None)
 @given(st.lists(NUMBER, min_size=7, max_size=7), st.integers(0, 7), FIELD, st.booleans())
 def test_quick_reader_agrees_with_careful_one(
     numbers: list[str], place: int, field: str, crlf: bool
@@ -111,6 +113,7 @@ def careful_rows(data: bytes) -> list[tuple[Any, ...]]:
     return frame.select(LINE, *COLUMNS).rows()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_quick_reader_agrees_on_any_bytes(noise: bytes) -> None:
     data = b"A,1,2,2,3,1,5,1\nB,1,2,2,3,1,5," + noise
@@ -127,6 +130,7 @@ def test_slices_of_different_scale_are_joined() -> None:
     assert frame.schema["volume"] == pl.Decimal(18, 1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(DIGITS, DIGITS), min_size=1, max_size=30))
 def test_longest_fraction_is_never_too_short(numbers: list[tuple[str, str]]) -> None:
     data = "\n".join(f"{whole}.{fraction}" for whole, fraction in numbers).encode()

@@ -102,3 +102,8 @@ def test_gaps() -> None:
 )
 def test_key_day(key: str, day: date | None) -> None:
     assert key_day(DATASETS["stocks_daily"], key) == day
+
+
+def test_a_key_listed_twice_is_one_file() -> None:
+    old, new = remote(MONDAY, etag="old"), remote(MONDAY, etag="new")
+    assert plan([old, new], {}).wanted == [new]

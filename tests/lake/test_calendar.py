@@ -7,3 +7,17 @@ def test_the_kept_sessions_are_the_librarys(monkeypatch, tmp_path):
     assert first.equals(calendar.exchange_schedule())
     assert kept.equals(first)
     assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_without_a_writable_home_nothing_is_kept(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setattr(calendar, "CACHE", tmp_path / "file" / "cache")
+    assert calendar.sessions().equals(calendar.exchange_schedule())
+
+
+def test_a_damaged_copy_is_not_read(monkeypatch, tmp_path):
+    monkeypatch.setattr(calendar, "CACHE", tmp_path)
+    calendar.sessions()
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(b"damaged")
+    assert calendar.sessions().equals(calendar.exchange_schedule())

@@ -54,6 +54,12 @@ def test_secrets_print_nowhere(monkeypatch):
         ("source: {bukcet: x}", "source.bukcet"),
         ("processing: {max_bad_share: 2}", "processing.max_bad_share"),
         ("unknown: 1", "unknown"),
+        ("gold: {adjustment: all}", "gold.adjustment"),
+        ("gold: {lists: [0]}", "gold.lists"),
+        ("gold: {types: {top5: [CS]}}", "gold.types"),
+        ("gold: {types: {../x: [CS]}}", "gold.types"),
+        ("gold: {fields: {stocks_daily: []}}", "leave it out"),
+        ("gold: {fields: {bonds: [close]}}", "bonds"),
     ],
 )
 def test_mistakes_are_named_without_their_value(empty, text, named):

@@ -1,0 +1,48 @@
+"""What is published is served: data sets, and reference tables where there are some."""
+
+import duckdb
+import pytest
+
+from lake import catalog
+from lake.errors import NotBuilt
+from lake.files import write_json
+from lake.layout import Layout
+
+
+@pytest.fixture
+def layout(tmp_path):
+    made = Layout(tmp_path / "la'ke")
+    made.catalog.parent.mkdir(parents=True)
+    with duckdb.connect() as con:
+        catalog.install_extensions(con)
+        con.execute(catalog.attach_sql(made, read_only=False))
+        con.execute("create schema lake.silver")
+        con.execute("create table lake.silver.stocks_daily as select 'AAA' as symbol")
+        con.execute("create table lake.silver.tickers as select 'AAA' as symbol, 'CS' as type")
+        newest = "select max(snapshot_id) from ducklake_snapshots('lake')"
+        [(snapshot,)] = con.execute(newest).fetchall()
+        # dbt makes the table anew at each build; what is published stays readable.
+        con.execute("create or replace table lake.silver.tickers as select 'BBB' as symbol")
+    entry = {"snapshot": snapshot, "run": "first"}
+    write_json(made.published, {"tickers": entry, "stocks_daily": entry, "other": entry})
+    return made
+
+
+def test_reference_tables_are_served_at_their_snapshot(layout):
+    with catalog.connect(layout, "1GB", 1) as lake:
+        assert lake.execute("select symbol, type from silver.tickers").fetchall() == [("AAA", "CS")]
+        with pytest.raises(duckdb.CatalogException):
+            lake.execute("from silver.adjustment_factors")
+
+
+def test_only_data_sets_count_as_published(layout):
+    assert list(catalog.published(layout)) == ["stocks_daily"]
+    assert list(catalog.tables(layout)) == ["stocks_daily", "tickers"]
+    assert catalog.tables(layout)["tickers"].run == "first"
+
+
+def test_reference_tables_alone_are_no_lake(tmp_path):
+    layout = Layout(tmp_path)
+    write_json(layout.published, {"tickers": {"snapshot": 1, "run": "first"}})
+    with pytest.raises(NotBuilt, match="quantmini run"):
+        catalog.connect(layout, "1GB", 1)
