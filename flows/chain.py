@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
+
+import duckdb
 
 from flows.dbt import Gate, transform
 from flows.progress import bar, stage
@@ -173,6 +175,9 @@ def export_stage(request: Request, bounds: Limits) -> list[dict[str, Any]]:
     outcome: list[dict[str, Any]] = []
     with catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers) as connection:
         for store, made_from in todo.items():
+            if not layout.gold(store).exists() and not has_bars(connection, store, made_from[0]):
+                outcome.append({"store": store, "skipped": True})
+                continue
             try:
                 outcome.append(asdict(export(connection, layout, store, *made_from)))
                 prepare(layout, store)
@@ -181,9 +186,18 @@ def export_stage(request: Request, bounds: Limits) -> list[dict[str, Any]]:
     return outcome
 
 
+def has_bars(connection: duckdb.DuckDBPyConnection, store: str, served: Mapping[str, int]) -> bool:
+    """Whether any data set of a store has a bar; a lake of stocks alone has no options to show."""
+    names = [name for name in STORES[store] if name in served]
+    return any(
+        connection.execute(f"SELECT 1 FROM silver.{name} LIMIT 1").fetchone() for name in names
+    )
+
+
 def verify_stage(request: Request, bounds: Limits, gold: list[dict[str, Any]]) -> None:
     """Add `verify` to the outcome of each store, and an error where it differs from silver."""
-    for outcome in (outcome for outcome in gold if "error" not in outcome):
+    made = [outcome for outcome in gold if request.layout.gold(outcome["store"]).exists()]
+    for outcome in (outcome for outcome in made if "error" not in outcome):
         with catalog.connect(request.layout, bounds.duckdb_memory, bounds.max_workers) as con:
             report = verify(con, request.layout, outcome["store"])
         outcome["verify"] = asdict(report)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+UNADJUSTED = "prices unadjusted: no splits or dividends; see `quantmini reference sync`"
+
 
 def has_failed(document: dict[str, Any]) -> bool:
     """Whether any day, data set or store of the outcome failed."""
@@ -79,7 +81,7 @@ def of_gold(document: dict[str, Any]) -> str:
             lines.append(
                 f"gold {store['store']}: {store['instruments']:,} instruments, "
                 f"{store['files']:,} files, {store['bytes'] / 1e6:.1f} MB, {store['seconds']:.1f} s"
-                + (", prices as traded" if unadjusted else "")
+                + (f", {UNADJUSTED}" if unadjusted else "")
             )
     return "\n".join(lines) or "gold: nothing is published yet"
 

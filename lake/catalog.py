@@ -14,8 +14,6 @@ from lake.errors import NotBuilt
 from lake.files import read_json
 from lake.layout import Layout
 
-# Tables of silver that are published beside the data sets once reference data is landed.
-REFERENCE = ("adjustment_factors", "tickers")
 EXTENSIONS = ("ducklake", "sqlite_scanner")
 
 
@@ -60,12 +58,10 @@ class Published:
 
 
 def tables(layout: Layout) -> dict[str, Published]:
-    """Every published table of silver: data sets, then reference tables."""
-    document = read_json(layout.published)
+    """Every published table of silver: the data sets, reference tables and aggregates."""
     return {
-        name: Published(int(document[name]["snapshot"]), str(document[name]["run"]))
-        for name in (*DATASETS, *REFERENCE)
-        if name in document
+        name: Published(int(entry["snapshot"]), str(entry["run"]))
+        for name, entry in read_json(layout.published).items()
     }
 
 
@@ -77,6 +73,8 @@ def published(layout: Layout) -> dict[str, int]:
 
 def connect(layout: Layout, memory_limit: str, threads: int) -> duckdb.DuckDBPyConnection:
     """A connection whose `silver.<table>` are the published snapshots, read-only.
+
+    `metadata.<table>` are the marts that dbt leaves as Parquet files.
 
     Raises:
         NotBuilt: the lake holds no published data set yet.
@@ -101,4 +99,8 @@ def connect(layout: Layout, memory_limit: str, threads: int) -> duckdb.DuckDBPyC
             f"CREATE VIEW silver.{name} AS "
             f"SELECT * FROM lake.silver.{name} AT (VERSION => {table.snapshot})"
         )
+    connection.execute("CREATE SCHEMA metadata")
+    for path in layout.marts():
+        file = str(path).replace("'", "''")
+        connection.execute(f"CREATE VIEW metadata.{path.stem} AS FROM read_parquet('{file}')")
     return connection

@@ -79,6 +79,10 @@ class Layout:
         """The versions of a Qlib store, a folder each; `gold(store)` links to the current one."""
         return self.root / "gold/qlib/.versions" / store
 
+    def marts(self) -> list[Path]:
+        """The Parquet files that dbt writes for other tools: symbols, contracts and the like."""
+        return sorted((self.root / "metadata").glob("*/*.parquet"))
+
     @property
     def catalog(self) -> Path:
         """The DuckLake catalog."""

@@ -24,7 +24,7 @@ def layout(tmp_path):
         # dbt makes the table anew at each build; what is published stays readable.
         con.execute("create or replace table lake.silver.tickers as select 'BBB' as symbol")
     entry = {"snapshot": snapshot, "run": "first"}
-    write_json(made.published, {"tickers": entry, "stocks_daily": entry, "other": entry})
+    write_json(made.published, {"tickers": entry, "stocks_daily": entry})
     return made
 
 
@@ -37,8 +37,16 @@ def test_reference_tables_are_served_at_their_snapshot(layout):
 
 def test_only_data_sets_count_as_published(layout):
     assert list(catalog.published(layout)) == ["stocks_daily"]
-    assert list(catalog.tables(layout)) == ["stocks_daily", "tickers"]
+    assert sorted(catalog.tables(layout)) == ["stocks_daily", "tickers"]
     assert catalog.tables(layout)["tickers"].run == "first"
+
+
+def test_marts_are_tables(layout):
+    folder = layout.watermarks("stocks").parent
+    folder.mkdir()
+    duckdb.sql("SELECT 1 AS days").write_parquet(str(folder / "symbols.parquet"))
+    with catalog.connect(layout, "1GB", 1) as lake:
+        assert lake.execute("SELECT days FROM metadata.symbols").fetchall() == [(1,)]
 
 
 def test_reference_tables_alone_are_no_lake(tmp_path):
