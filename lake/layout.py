@@ -81,7 +81,8 @@ class Layout:
 
     def marts(self) -> list[Path]:
         """The Parquet files that dbt writes for other tools: symbols, contracts and the like."""
-        return sorted((self.root / "metadata").glob("*/*.parquet"))
+        folders = [self.watermarks(asset).parent for asset in ("stocks", "options")]
+        return [path for folder in folders for path in sorted(folder.glob("*.parquet"))]
 
     @property
     def catalog(self) -> Path:

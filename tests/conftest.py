@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from ingest.sample_market import write_sample_market
 from lake.layout import Layout
@@ -40,19 +41,27 @@ class Ran:
     document: dict[str, Any]
 
 
-def run(lake: Path, source: Path) -> Ran:
+def run(lake: Path, source: Path, *datasets: str) -> Ran:
     """Run the whole chain on a folder of flat files; it has to succeed."""
-    process = quantmini(lake, "run", "--source", str(source), "--json")
+    process = quantmini(lake, "run", *datasets, "--source", str(source), "--json")
     assert process.returncode == 0, process.stdout + process.stderr
     return Ran(Layout(lake), source, json.loads(process.stdout))
 
 
 @pytest.fixture(scope="session")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """A market of 25 sessions, so that windows of 20 rows are full, through the whole chain."""
-    source = tmp_path_factory.mktemp("market")
-    write_sample_market(source, sessions=25, symbols=4, strikes=3)
-    return run(tmp_path_factory.mktemp("lake"), source)
+def ran(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Ran:
+    """A market of 25 sessions, so that windows of 20 rows are full, through the whole chain.
+
+    The first of pytest's processes that needs it makes it for all; tests leave it as it is.
+    """
+    alone = worker_id == "master"
+    base = tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent
+    source, lake, printed = (base / name for name in ("market", "lake", "ran.json"))
+    with FileLock(base / "ran.lock"):
+        if not printed.exists():
+            write_sample_market(source, sessions=25, symbols=4, strikes=3)
+            printed.write_text(json.dumps(run(lake, source).document), encoding="utf-8")
+    return Ran(Layout(lake), source, json.loads(printed.read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="session")

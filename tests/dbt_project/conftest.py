@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import resource
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from lake.settings import PROJECT
+from tests.forked import forking
 
 
 def call(arguments: list[str], environment: dict[str, str], output: Path) -> None:
@@ -39,8 +39,7 @@ class Dbt:
     def __init__(self, target: Path) -> None:
         self.target = target
         self.output = target / "output.txt"
-        self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.duckdb.impl", __name__])
+        self.context = forking()
 
     def start(self, lake: Path, *arguments: str, batch_rows: int = 4_000_000) -> ForkServerProcess:
         """Start one dbt command from the project folder."""

@@ -95,7 +95,10 @@ def test_a_split_within_a_week(tmp_path: Path, dbt: Dbt) -> None:
     for day in range(1, 6):
         write_day(tmp_path, "stocks_daily", date(2024, 1, day), seed=day)
     write_splits(tmp_path, {("AAA", date(2024, 1, 4)): (1.0, 4.0)})
-    dbt.build(tmp_path, "--exclude-resource-type", "unit_test")
+    run = dbt(
+        tmp_path, "build", "--select", "+stocks_weekly", "--exclude-resource-type", "unit_test"
+    )
+    assert run.returncode == 0, run.stdout
     with attached(tmp_path, read_only=True) as lake:
         days = lake.sql(
             "SELECT date, open, volume FROM lake.silver.stocks_daily "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import random
 from datetime import date, timedelta
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -17,6 +16,7 @@ from ingest.s3 import S3Source
 from lake.datasets import DATASETS
 from lake.layout import Layout
 from lake.lock import writing
+from tests.forked import forking
 from tests.ingest.conftest import DAY, KEY, MIDNIGHT, SECRET, Bucket, Server, bar, packed
 from tests.ingest.fault_proxy import Proxy, faulty
 
@@ -50,13 +50,6 @@ def hidden(root: Path) -> list[Path]:
     return [path for path in root.rglob(".*") if path.is_file()]
 
 
-def starter() -> ForkServerContext:
-    """Processes that start with everything imported, so that a kill hits the work."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.ingest.warm", __name__])
-    return context
-
-
 def begun(context: ForkServerContext, root: Path, *where: str) -> ForkServerProcess:
     process = context.Process(target=load, args=(root, *where))
     process.start()
@@ -70,7 +63,7 @@ def asked(proxy: Proxy, day: date) -> int:
 @pytest.mark.slow
 def test_killed_at_fifty_moments(s3_server: Server, remote_bucket: Bucket, tmp_path: Path) -> None:
     publish(remote_bucket)
-    context, dice, interrupted = starter(), random.Random(3), 0
+    context, dice, interrupted = forking(), random.Random(3), 0
     with faulty(s3_server.endpoint, 0) as proxy:
         where = (proxy.endpoint, remote_bucket.path.name)
         load(tmp_path / "undisturbed", *where)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 from collections import Counter
 from datetime import timedelta
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from ingest.reference.api import ATTEMPTS, Api
 from ingest.reference.report import SyncReport
 from ingest.reference.sync import sync
 from lake.layout import Layout
+from tests.forked import forking
 from tests.ingest.reference.conftest import TODAY, fill, frame, one, rows, split, synced
 from tests.ingest.reference.server import KEY, Fault, Vendor
 
@@ -37,19 +36,12 @@ def content(root: Path) -> dict[str, bytes]:
     }
 
 
-def starter() -> ForkServerContext:
-    """Processes that start with everything imported, so that a kill hits the work."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
-
-
 @pytest.mark.parametrize("kills", [6, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_moments(server: Vendor, tmp_path: Path, kills: int) -> None:
     server.tables["splits"] += [split("BAD", new=0), split("A", "2000-01-03", 1, 5)]
     load(tmp_path / "undisturbed", server.base)
     wanted, calls = content(tmp_path / "undisturbed"), len(server.asked)
-    context, dice, interrupted = starter(), random.Random(kills), 0
+    context, dice, interrupted = forking(), random.Random(kills), 0
     for kill in range(kills):
         root = tmp_path / f"lake {kill}"
         server.asked.clear()

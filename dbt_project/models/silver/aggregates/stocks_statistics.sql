@@ -8,8 +8,8 @@ select
     sum(volume)::decimal(18, 6) as volume,
     sum((close::double * volume::double)::hugeint)::decimal(38, 0) as dollar_volume,
     sum(transactions)::bigint as transactions,
-    count(*) filter (alpha_daily < 0)::integer as advances,
-    count(*) filter (alpha_daily > 0)::integer as declines
+    count(*) filter (close > open)::integer as advances,
+    count(*) filter (close < open)::integer as declines
 from bars
 group by date
 order by date
