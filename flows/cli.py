@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import tomllib
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -145,6 +145,21 @@ def profile(as_json: Json = False) -> None:
     path = CONFIG / "system_profile.yaml"
     system.save(document, path)
     show(document, lambda found: f"{system.text(found)}written to {path}", as_json)
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """How fresh and how whole the lake is; exit 1 when somebody has to see to it."""
+    from flows import status as health
+    from lake.profile import limits
+
+    settings = load()
+    bounds = limits(settings.pipeline.mode)
+    now = datetime.now(UTC)
+    found = health.status(Layout(settings.lake.root), bounds, settings.gold.adjustment, now)
+    show(found, health.words, as_json)
+    if not found["healthy"]:
+        raise typer.Exit(1)
 
 
 @app.command()
