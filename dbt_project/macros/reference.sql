@@ -9,11 +9,7 @@
     {%- if execute and run_query("select file from glob(" ~ quoted(glob) ~ ") limit 1").rows -%}
     select {{ columns.keys() | join(', ') }} from read_parquet({{ quoted(glob) }}, union_by_name = true)
     {%- else -%}
-    select
-        {%- for name, type in columns.items() %}
-        null::{{ type }} as {{ name }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    where false
+    {{ no_rows(columns) }}
     {%- endif -%}
 {% endmacro %}
 

@@ -65,6 +65,8 @@ def test_rows_written_past_the_models_are_audited_too(tmp_path: Path, dbt: Dbt) 
     write_day(tmp_path, "stocks_daily", DAYS[0])
     assert dbt(tmp_path, "build", "--select", "+stocks_daily").returncode == 0
     before = published(Layout(tmp_path))
+    run = dbt(tmp_path, "test", "--select", "stocks_daily")
+    assert run.returncode == 0, run.stdout
     with attached(tmp_path, read_only=False) as lake:
         lake.execute("UPDATE lake.silver.stocks_daily SET high = low - 1")
     run = dbt(tmp_path, "test", "--select", "stocks_daily")
