@@ -107,9 +107,9 @@ def arguments(datasets: list[Dataset]) -> list[str]:
     Unit tests judge the code, not the data, so a nightly run leaves them out.
     """
     # `@` takes what is made from a data set along, and all that those need.
-    selection = [f"@{dataset.name}" for dataset in datasets]
-    everything = ["--select", *selection] if len(datasets) < len(DATASETS) else []
-    return ["build", "--exclude-resource-type", "unit_test", *everything]
+    some = ["--select", *(f"@{dataset.name}" for dataset in datasets)]
+    selection = some if len(datasets) < len(DATASETS) else []
+    return ["build", "--exclude-resource-type", "unit_test", *selection]
 
 
 def environment(layout: Layout, limits: Limits) -> dict[str, str]:

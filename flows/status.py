@@ -15,10 +15,10 @@ from ingest.reference.tables import landed
 from lake import catalog
 from lake.calendar import sessions
 from lake.datasets import DATASETS, Dataset
+from lake.hardware import existing
 from lake.layout import Layout
 from lake.profile import Limits
 
-LAYERS = ("landing", "bronze", "quarantine", "silver", "gold", "metadata", "logs", "temp")
 # The vendor has finished a session's files by 11:00 in New York on the day after it, 16:00 UTC at
 # the latest; an hour for our own run.
 PUBLISHED_AFTER = timedelta(days=1, hours=17)
@@ -38,7 +38,8 @@ def status(layout: Layout, bounds: Limits, adjustment: str, now: datetime) -> di
         `timestamp`, `healthy`, `problems`, and the blocks `system`, `pipeline` and `storage`. A
         data set that was never ingested is no problem, unless none was.
     """
-    datasets = {name: _freshness(layout, dataset, now) for name, dataset in DATASETS.items()}
+    due = _due(now)
+    datasets = {name: _freshness(layout, dataset, due) for name, dataset in DATASETS.items()}
     for name, newest in _served(layout, bounds).items():
         datasets[name]["published_through"] = newest
     problems = _problems(layout, datasets)
@@ -49,18 +50,23 @@ def status(layout: Layout, bounds: Limits, adjustment: str, now: datetime) -> di
         "problems": problems,
         "system": _system(layout, bounds),
         "pipeline": {"datasets": datasets, "prices": prices},
-        "storage": {layer: _size(layout.root / layer) for layer in LAYERS},
+        "storage": {folder.name: _size(folder) for folder in layout.layers()},
     }
 
 
-def _freshness(layout: Layout, dataset: Dataset, now: datetime) -> dict[str, Any]:
-    """Days in bronze, sessions that are due and missing behind its last one, rows in quarantine."""
-    days = list(layout.bronze_files(dataset))
+def _due(now: datetime) -> list[date]:
+    """The sessions whose files the vendor has finished, oldest first."""
     calendar = sessions()
     midnight = pc.cast(calendar["date"], "timestamp[s]")
     is_due = pc.less_equal(midnight, (now.astimezone(UTC) - PUBLISHED_AFTER).replace(tzinfo=None))
     due: list[date] = calendar["date"].filter(is_due).to_pylist()
-    quarantine = layout.quarantine(dataset, date.min).parent
+    return due
+
+
+def _freshness(layout: Layout, dataset: Dataset, due: list[date]) -> dict[str, Any]:
+    """Days in bronze, due sessions that are missing behind its last one, rows in quarantine."""
+    days = list(layout.bronze_files(dataset))
+    quarantine = layout.quarantine_folder(dataset)
     rejected = 0
     if any(quarantine.glob("*.parquet")):
         sql = "SELECT sum(num_rows) FROM parquet_file_metadata(?)"
@@ -78,12 +84,11 @@ def _freshness(layout: Layout, dataset: Dataset, now: datetime) -> dict[str, Any
 
 def _served(layout: Layout, bounds: Limits) -> dict[str, date | None]:
     """The newest date of each published data set."""
-    if not catalog.published(layout):
-        return {}
-    with catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers) as lake:
-        newest = {}
-        for name in catalog.published(layout):
-            [(newest[name],)] = lake.execute(f"SELECT max(date) FROM silver.{name}").fetchall()
+    served, newest = catalog.published(layout), {}
+    if served:
+        with catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers) as lake:
+            for name in served:
+                [(newest[name],)] = lake.execute(f"SELECT max(date) FROM silver.{name}").fetchall()
     return newest
 
 
@@ -108,10 +113,7 @@ def _problems(layout: Layout, datasets: dict[str, dict[str, Any]]) -> list[str]:
 
 def _system(layout: Layout, bounds: Limits) -> dict[str, Any]:
     """The profile's limits and the disk below the lake."""
-    place = layout.root
-    while not place.exists():
-        place = place.parent
-    disk = shutil.disk_usage(place)
+    disk = shutil.disk_usage(existing(layout.root))
     return {
         "mode": bounds.mode,
         "max_memory_gb": bounds.max_memory_gb,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lake.sql import quoted
+
 UNADJUSTED = "prices unadjusted: no splits or dividends; see `quantmini reference sync`"
 
 
@@ -64,8 +66,8 @@ def finding(entry: dict[str, str]) -> str:
     text = f"{entry['dataset']} {name}: {entry['message']}"
     if "rows" not in entry:
         return text
-    path = entry["rows"].replace("'", "''")
-    return f"{text}; rows: quantmini query \"FROM '{path}'\""
+    rows = quoted(entry["rows"])
+    return f'{text}; rows: quantmini query "FROM {rows}"'
 
 
 def of_gold(document: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from lake.datasets import DATASETS
 from lake.errors import NotBuilt
 from lake.files import read_json
 from lake.layout import Layout
+from lake.sql import quoted
 
 EXTENSIONS = ("ducklake", "sqlite_scanner")
 
@@ -38,12 +39,12 @@ def attach_sql(layout: Layout, *, read_only: bool) -> str:
     write-ahead log, which stays on: with it readers and the writer do not wait for each other;
     without it a query can meet "database is locked".
     """
-    catalog, root = (str(path).replace("'", "''") for path in (layout.catalog, layout.root))
-    options = [f"DATA_PATH '{root}/'", "OVERRIDE_DATA_PATH true"]
+    options = [f"DATA_PATH {quoted(f'{layout.root}/')}", "OVERRIDE_DATA_PATH true"]
     options += ["META_BUSY_TIMEOUT 10000"]
     writing = ["META_JOURNAL_MODE 'WAL'", "DATA_INLINING_ROW_LIMIT 0"]
     options += ["READ_ONLY"] if read_only else writing
-    return f"ATTACH 'ducklake:sqlite:{catalog}' AS lake ({', '.join(options)})"
+    catalog = quoted(f"ducklake:sqlite:{layout.catalog}")
+    return f"ATTACH {catalog} AS lake ({', '.join(options)})"
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,5 @@ def connect(layout: Layout, memory_limit: str, threads: int) -> duckdb.DuckDBPyC
         )
     connection.execute("CREATE SCHEMA metadata")
     for path in layout.marts():
-        file = str(path).replace("'", "''")
-        connection.execute(f"CREATE VIEW metadata.{path.stem} AS FROM read_parquet('{file}')")
+        connection.execute(f"CREATE VIEW metadata.{path.stem} AS FROM read_parquet({quoted(path)})")
     return connection

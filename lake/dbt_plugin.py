@@ -18,6 +18,7 @@ from lake.calendar import sessions
 from lake.catalog import install_extensions
 from lake.layout import Layout
 from lake.settings import load as load_settings
+from lake.sql import quoted
 
 
 class Plugin(BasePlugin):
@@ -33,8 +34,8 @@ class Plugin(BasePlugin):
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Each connection of dbt knows which features are configured."""
-        features = json.dumps(load_settings().features).replace("'", "''")
-        cursor.execute(f"SET VARIABLE features = '{features}'")
+        features = json.dumps(load_settings().features)
+        cursor.execute(f"SET VARIABLE features = {quoted(features)}")
 
     def load(self, source_config: SourceConfig) -> pa.Table:  # noqa: ARG002
         """The exchange's sessions: `date`, `open`, `close` (UTC)."""

@@ -23,6 +23,11 @@ def disk_type(folder: Path) -> DiskType:
     return "unknown"
 
 
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists: where its files would be written."""
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
 def _linux_disk(device: int) -> DiskType:
     """From the device's queue in /sys; a partition has none, but lies in its disk's folder."""
     entry = (DEVICES / f"{os.major(device)}:{os.minor(device)}").resolve()

@@ -42,9 +42,13 @@ class Layout:
         """The folder of the reference tables, a folder of Parquet files each."""
         return self.root / "bronze/reference"
 
+    def quarantine_folder(self, dataset: Dataset) -> Path:
+        """The folder that holds a data set's rejected rows."""
+        return self.root / "quarantine" / dataset.name
+
     def quarantine(self, dataset: Dataset, day: date) -> Path:
         """The rejected rows of one trading day."""
-        return self.root / f"quarantine/{dataset.name}/{day}.parquet"
+        return self.quarantine_folder(dataset) / f"{day}.parquet"
 
     def api_landing(self, table: str) -> Path:
         """The REST answers that a reference table is made from, a folder for each sync."""
@@ -57,11 +61,11 @@ class Layout:
 
     def reference(self, table: str) -> Path:
         """The folder whose Parquet files together are a reference table."""
-        return self.root / "bronze/reference" / table
+        return self.bronze_reference / table
 
     def reference_draft(self, table: str) -> Path:
         """Where the next files of a reference table are written; beside it, to be renamed."""
-        return self.root / "bronze/reference/.draft" / table
+        return self.bronze_reference / ".draft" / table
 
     def reference_quarantine(self, table: str) -> Path:
         """The rejected rows of a reference table."""
@@ -113,6 +117,11 @@ class Layout:
     def temp(self) -> Path:
         """Spill files and downloads under way; safe to delete while nothing runs."""
         return self.root / "temp"
+
+    def layers(self) -> list[Path]:
+        """The folders under the root that hold data or logs."""
+        names = ("landing", "bronze", "quarantine", "silver", "gold", "metadata", "logs", "temp")
+        return [self.root / name for name in names]
 
     def log(self, kind: str) -> Path:
         """A log folder: `pipeline`, `errors` or `performance`."""

@@ -16,7 +16,7 @@ import psutil
 import yaml
 
 from lake.files import replacing
-from lake.hardware import disk_type, performance_cores
+from lake.hardware import disk_type, existing, performance_cores
 
 MIB, GIB = 1024**2, 1024**3
 CGROUP = Path("/sys/fs/cgroup")
@@ -122,7 +122,7 @@ def limits(mode: str = "adaptive") -> Limits:
 def detect(mode: str = "adaptive", root: Path = Path("/")) -> dict[str, Any]:
     """The whole profile as a document; `root` is the folder whose disk is measured."""
     memory = psutil.virtual_memory()
-    existing = next(folder for folder in (root, *root.parents) if folder.exists())
+    place = existing(root)
     return {
         "hardware": {
             "cpu_cores": psutil.cpu_count(logical=False) or usable_cpus(),
@@ -134,8 +134,8 @@ def detect(mode: str = "adaptive", root: Path = Path("/")) -> dict[str, Any]:
             "processor": platform.processor() or platform.machine(),
         },
         "storage": {
-            "disk_free_gb": round(psutil.disk_usage(str(existing)).free / GIB, 2),
-            "disk_type": disk_type(existing),
+            "disk_free_gb": round(psutil.disk_usage(str(place)).free / GIB, 2),
+            "disk_type": disk_type(place),
         },
         "recommended_mode": recommend(usable_memory() / GIB),
         "resource_limits": asdict(limits(mode)) | {"duckdb_memory": limits(mode).duckdb_memory},

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from lake.errors import QueryFailed, UsageError
+from lake.sql import quoted
 
 COPY_OPTIONS = {
     "csv": "FORMAT csv, HEADER true",
@@ -66,8 +67,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, options: str, out: Path | None)
     """COPY to a file, or through a temporary file to stdout."""
     with tempfile.TemporaryDirectory(dir=out.parent if out else None) as folder:
         part = Path(folder) / "answer"
-        quoted = str(part).replace("'", "''")
-        connection.execute(f"COPY (FROM answer) TO '{quoted}' ({options})")
+        connection.execute(f"COPY (FROM answer) TO {quoted(part)} ({options})")
         if out is not None:
             part.replace(out)
         else:

@@ -91,29 +91,24 @@
 {% macro on_last_basis(bars, period) %}
     {#- Bars of a week or month with a split in it, on the share basis of its end; the others as they are. -#}
     with ratios as (
-        select
-            {{ bars }}.symbol,
-            {{ bars }}.date,
-            product(splits.ratio order by splits.ex_date) as ratio
-        from {{ bars }}
-        inner join splits
-            on {{ bars }}.symbol = splits.symbol
-            and splits.ex_date > {{ bars }}.date
-            and splits.ex_date < date_trunc('{{ period }}', {{ bars }}.date) + interval 1 {{ period }}
-        group by {{ bars }}.symbol, {{ bars }}.date
+        {{ split_ratios(
+            bars,
+            after=bars ~ '.date',
+            until="date_trunc('" ~ period ~ "', " ~ bars ~ ".date) + interval 1 " ~ period ~ " - interval 1 day"
+        ) }}
     )
 
     select
         {{ bars }}.* replace (
             {%- for price in ['open', 'high', 'low', 'close'] %}
             case
-                when ratios.ratio is null then {{ bars }}.{{ price }}
-                else ({{ bars }}.{{ price }} / ratios.ratio)::decimal(18, 6)
+                when ratios.split_ratio is null then {{ bars }}.{{ price }}
+                else ({{ bars }}.{{ price }} / ratios.split_ratio)::decimal(18, 6)
             end as {{ price }},
             {%- endfor %}
             case
-                when ratios.ratio is null then {{ bars }}.volume
-                else ({{ bars }}.volume * ratios.ratio)::decimal(18, 6)
+                when ratios.split_ratio is null then {{ bars }}.volume
+                else ({{ bars }}.volume * ratios.split_ratio)::decimal(18, 6)
             end as volume
         )
     from {{ bars }}

@@ -30,8 +30,8 @@
     0 - ln({{ close }}::double / ({{ previous_close }}))
 {%- endmacro %}
 
-{% macro split_ratios(bars) -%}
-    {#- The rows with a split since the row before them, and how many new shares it gave for an old one. -#}
+{% macro split_ratios(bars, after, until) -%}
+    {#- The rows with a split after one date and until another, and how many new shares an old one became. -#}
     select
         {{ bars }}.symbol,
         {{ bars }}.date,
@@ -39,7 +39,7 @@
     from {{ bars }}
     inner join splits
         on {{ bars }}.symbol = splits.symbol
-        and {{ bars }}.previous_date < splits.ex_date and splits.ex_date <= {{ bars }}.date
+        and {{ after }} < splits.ex_date and splits.ex_date <= {{ until }}
     group by {{ bars }}.symbol, {{ bars }}.date
 {%- endmacro %}
 

@@ -1,8 +1,13 @@
+{% macro bar_columns(key) %}
+    {#- The raw columns, which silver gives back to its own models. -#}
+    {{- return([key, 'date', 'ts', 'open', 'high', 'low', 'close', 'volume', 'transactions'] | join(', ')) -}}
+{% endmacro %}
+
 {% macro add_neighbours(key, days) %}
     {#- Day features look back over 20 rows of their instrument. Add to `bars`, for every instrument that
         has or had a row in the batch, the 20 rows before it as context, and the 19 rows after it, which
         see it in their windows and are rebuilt too. -#}
-    {% set columns = [key, 'date', 'ts', 'open', 'high', 'low', 'close', 'volume', 'transactions'] | join(', ') %}
+    {% set columns = bar_columns(key) %}
     {% if not days %}{{ return('') }}{% endif %}
     {% do run_query(
         "create or replace temp table touched as select distinct " ~ key ~ " from bars union select distinct "

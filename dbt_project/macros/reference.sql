@@ -81,7 +81,7 @@
     {#- Temp table `bars`: silver's rows that a changed answer touches. A split reaches the 19 rows from its
         ex-date on, whose windows begin before it; they need the 20 rows before. A contract is rebuilt whole. -#}
     {% set key = instrument(this.identifier) %}
-    {% set columns = [key, 'date', 'ts', 'open', 'high', 'low', 'close', 'volume', 'transactions'] | join(', ') %}
+    {% set columns = bar_columns(key) %}
     {% set among = key ~ " in (select " ~ key ~ " from changed_reference)" %}
     {% if this.identifier == 'stocks_daily' %}
     {% do run_query(

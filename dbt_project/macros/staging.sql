@@ -3,9 +3,9 @@
         and types of their columns and nothing else. -#}
     {%- if execute and flags.WHICH == 'test' %}
     create schema if not exists memory.staging;
-    {%- for dataset in ['stocks_daily', 'stocks_minute', 'options_daily', 'options_minute'] %}
-    create or replace view memory.staging.stg_polygon__{{ dataset }} as
-    select *, false as is_context from ({{ bronze_bars({'identifier': dataset}, []) }});
+    {%- for bronze in graph.sources.values() if bronze.source_name == 'polygon' %}
+    create or replace view memory.staging.stg_polygon__{{ bronze.name }} as
+    select *, false as is_context from ({{ bronze_bars(bronze, []) }});
     {%- endfor %}
     {%- for name, columns in {
         'stg_polygon__splits': {'symbol': 'varchar', 'ex_date': 'date', 'ratio': 'double'},

@@ -11,6 +11,7 @@ from ingest.reference.landing import Sync
 from ingest.reference.tables import Table
 from lake.files import replacing
 from lake.layout import Layout
+from lake.sql import quoted
 
 DRAFT = "quarantine.draft"
 RAW = (
@@ -73,13 +74,13 @@ def draft(
     )
     if old.exists():
         connection.execute(
-            f"INSERT INTO quarantined FROM read_parquet({sql.quoted(old)}) "
+            f"INSERT INTO quarantined FROM read_parquet({quoted(old)}) "
             "WHERE list_contains(?, sync)",
             [standing],
         )
     if connection.execute("FROM quarantined LIMIT 1").fetchone():
         rows = "FROM quarantined ORDER BY sync, page"
-        connection.execute(f"COPY ({rows}) TO {sql.quoted(new)} (FORMAT parquet, COMPRESSION zstd)")
+        connection.execute(f"COPY ({rows}) TO {quoted(new)} (FORMAT parquet, COMPRESSION zstd)")
 
 
 def publish(layout: Layout, table: Table, folder: Path) -> None:

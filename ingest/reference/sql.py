@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from ingest.reference.tables import Column, Table
+from lake.sql import quoted
 
 TYPES = {
     "string": "VARCHAR",
@@ -153,11 +154,6 @@ def write(table: Table, path: Path) -> str:
     """The statement that writes `ranked` to a file."""
     rows = f"SELECT {_columns(table)} FROM ranked WHERE copy = 1 AND place = 1 ORDER BY ALL"
     return f"COPY ({rows}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
-
-
-def quoted(path: Path) -> str:
-    """A path as an SQL string."""
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _columns(table: Table) -> str:

@@ -133,6 +133,6 @@ def write_contracts(root: Path, underlyings: dict[str, str]) -> None:
 
 
 def _write_reference(root: Path, table: str, frame: pl.DataFrame) -> None:
-    path = Layout(root).bronze_reference / table / f"{table}.parquet"
+    path = Layout(root).reference(table) / f"{table}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.write_parquet(path)

@@ -17,7 +17,7 @@ neighboured as (
 ),
 
 ratios as (
-    {{ split_ratios('neighboured') }}
+    {{ split_ratios('neighboured', after='neighboured.previous_date', until='neighboured.date') }}
 ),
 
 windowed as (
