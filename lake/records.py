@@ -1,0 +1,48 @@
+"""What happened, a JSON line each: runs, their stages and the queries asked, a file a month.
+
+The health check, the report and whoever wonders about last week read them. Nothing that the lake
+does rests on them, so a lost line is no harm and a full disk must not stop a query.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from lake.layout import Layout
+
+Kind = Literal["runs", "stages", "queries"]
+
+
+def append(layout: Layout, kind: Kind, record: dict[str, Any]) -> None:
+    """Add one record with its moment, `at`, in UTC. Many processes may do so at once.
+
+    A line is one write to a file opened for appending, so lines never mix.
+    """
+    moment = datetime.now(UTC)
+    line = json.dumps({"at": moment.isoformat(timespec="milliseconds"), **record}, default=str)
+    path = layout.log("performance") / f"{kind}-{moment:%Y-%m}.jsonl"
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(handle, f"{line}\n".encode())
+        finally:
+            os.close(handle)
+
+
+def read(layout: Layout, kind: Kind, since: timedelta) -> Iterator[dict[str, Any]]:
+    """The records of the time before now, oldest first. A line cut by a crash is passed over."""
+    start = datetime.now(UTC) - since
+    for path in sorted(layout.log("performance").glob(f"{kind}-*.jsonl")):
+        if path.stem < f"{kind}-{start:%Y-%m}":
+            continue
+        for line in path.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(ValueError, KeyError):
+                record = json.loads(line)
+                if datetime.fromisoformat(record["at"]) >= start:
+                    yield record
