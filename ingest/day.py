@@ -25,7 +25,14 @@ from ingest.report import (
 from ingest.source import RemoteFile, Source
 from ingest.together import Landed, convert_together
 from lake.datasets import Dataset
-from lake.errors import CorruptFile, NotEntitled, NotPublished, QuantminiError, UsageError
+from lake.errors import (
+    WORTH_RETRYING,
+    CorruptFile,
+    NotEntitled,
+    NotPublished,
+    QuantminiError,
+    UsageError,
+)
 from lake.layout import Layout
 
 log = logging.getLogger(__name__)
@@ -113,7 +120,7 @@ class Run:
         except (QuantminiError, OSError) as error:
             message = str(error) if isinstance(error, QuantminiError) else f"{key}: {error}"
             log.error("%s: %s", dataset.name, message)
-            return Failed(dataset.name, day, message)
+            return Failed(dataset.name, day, message, isinstance(error, WORTH_RETRYING))
         if known is None:
             return Skipped(dataset.name, day, UP_TO_DATE)
         return self._ingested(dataset, known, day, time.perf_counter() - began)

@@ -28,7 +28,7 @@ from ingest.report import (
 from ingest.source import RemoteFile, Source
 from ingest.together import FILES, suits
 from lake.datasets import Dataset
-from lake.errors import NotEntitled, QuantminiError, UsageError
+from lake.errors import WORTH_RETRYING, NotEntitled, QuantminiError, UsageError
 from lake.layout import Layout
 
 log = logging.getLogger(__name__)
@@ -85,8 +85,7 @@ def ingest(
         touched = any(item.dataset.startswith(asset) for item in report.ingested)
         if touched or not layout.watermarks(asset).exists():
             watermarks.rebuild(layout, asset, mode)
-    for items in (report.ingested, report.skipped, report.failed):
-        items.sort(key=lambda item: (item.dataset, item.date or date.min))
+    report.sort()
     return report
 
 
@@ -108,7 +107,7 @@ def _missing(
         report.add(Skipped(dataset.name, None, NOT_ENTITLED))
         return []
     except QuantminiError as error:
-        report.add(Failed(dataset.name, None, str(error)))
+        report.add(Failed(dataset.name, None, str(error), isinstance(error, WORTH_RETRYING)))
         return []
     todo = plan(listed, recorded(layout, dataset), start, end)
     for day in todo.up_to_date:

@@ -35,11 +35,15 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Failed:
-    """A day that went wrong; no date where the source could not be listed at all."""
+    """A day that went wrong; no date where the source could not be listed at all.
+
+    `retry` says that it may go well when it is tried again with nothing changed.
+    """
 
     dataset: str
     date: date | None
     error: str
+    retry: bool = False
 
 
 Outcome = Ingested | Skipped | Failed
@@ -62,6 +66,19 @@ class IngestReport:
             self.skipped.append(outcome)
         else:
             self.failed.append(outcome)
+
+    def after(self, later: IngestReport) -> IngestReport:
+        """This pass and a later one over the same days, as one."""
+        done = {(item.dataset, item.date) for item in self.ingested}
+        left = [item for item in later.skipped if (item.dataset, item.date) not in done]
+        both = IngestReport(self.ingested + later.ingested, left, later.failed)
+        both.sort()
+        return both
+
+    def sort(self) -> None:
+        """Put each list in the order of data set and date."""
+        for items in vars(self).values():
+            items.sort(key=lambda item: (item.dataset, item.date or date.min))
 
     def as_dict(self) -> dict[str, list[dict[str, Any]]]:
         """The document of `ingest --json`; dates in ISO form."""
