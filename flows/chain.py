@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 
 from flows.dbt import Gate, transform
-from flows.progress import bar, stage
+from flows.progress import bar, call
+from flows.recording import Step, recorded
 from gold_export.export import export, is_current
 from gold_export.job import inputs
 from gold_export.options import STORES, ExportOptions
@@ -30,15 +31,6 @@ from lake.lock import writing
 from lake.profile import Limits, limits
 from lake.settings import Settings, Universe
 
-T = TypeVar("T")
-Step = Callable[..., Any]
-
-
-def call(name: str, function: Callable[..., T], *arguments: Any) -> T:
-    """A step run directly. Prefect's twin wraps the same function in a task of this name."""
-    with stage(name):
-        return function(*arguments)
-
 
 @dataclass(frozen=True)
 class Request:
@@ -49,6 +41,7 @@ class Request:
     source: str = "s3"
     start: date | None = None
     end: date | None = None
+    command: str = "run"
 
     @property
     def layout(self) -> Layout:
@@ -62,41 +55,47 @@ def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
     Returns:
         `ingested`, `skipped`, `failed`, `gate`, `published` and `gold` (DESIGN.md section 6).
     """
-    with writing(request.layout):
+    with recorded(request.layout, request.command) as recording, writing(request.layout):
+        measured = recording.measured(step)
         bounds = step("profile", limits, request.settings.pipeline.mode)
-        report = step("ingest", ingest_stage, request, bounds)
-        gate = step("transform", transform_stage, request, bounds)
-        gold = step("export", export_stage, request, bounds)
-    return {
-        **report.as_dict(),
-        "gate": asdict(gate),
-        "published": catalog.published(request.layout),
-        "gold": gold,
-    }
+        report = measured("ingest", ingest_stage, request, bounds)
+        gate = measured("transform", transform_stage, request, bounds)
+        gold = measured("export", export_stage, request, bounds)
+        return recording.outcome(
+            {
+                **report.as_dict(),
+                "gate": asdict(gate),
+                "published": catalog.published(request.layout),
+                "gold": gold,
+            }
+        )
 
 
 def ingest_only(request: Request) -> dict[str, Any]:
     """Flat files to bronze, and no further."""
-    with writing(request.layout):
-        return ingest_stage(request, limits(request.settings.pipeline.mode)).as_dict()
+    with recorded(request.layout, "ingest") as recording, writing(request.layout):
+        bounds = limits(request.settings.pipeline.mode)
+        report = recording.measured(call)("ingest", ingest_stage, request, bounds)
+        return recording.outcome(report.as_dict())
 
 
 def transform_only(request: Request) -> dict[str, Any]:
     """Bronze to published silver."""
-    with writing(request.layout):
+    with recorded(request.layout, "transform") as recording, writing(request.layout):
         bounds = limits(request.settings.pipeline.mode)
-        gate = transform_stage(request, bounds)
-    return {"gate": asdict(gate), "published": catalog.published(request.layout)}
+        gate = recording.measured(call)("transform", transform_stage, request, bounds)
+        published = catalog.published(request.layout)
+        return recording.outcome({"gate": asdict(gate), "published": published})
 
 
 def export_only(request: Request, verified: bool = False) -> dict[str, Any]:
     """Published silver to gold; on demand each store is then compared with silver by pyqlib."""
-    with writing(request.layout):
+    with recorded(request.layout, "export") as recording, writing(request.layout):
         bounds = limits(request.settings.pipeline.mode)
-        gold = export_stage(request, bounds)
+        gold = recording.measured(call)("export", export_stage, request, bounds)
         if verified:
             verify_stage(request, bounds, gold)
-        return {"gold": gold}
+        return recording.outcome({"gold": gold})
 
 
 def ingest_stage(request: Request, bounds: Limits) -> IngestReport:

@@ -37,15 +37,19 @@ Prefect = Annotated[bool, typer.Option("--prefect", help="Run as a Prefect flow.
 
 
 def request(
-    names: list[str] | None, source: str, start: datetime | None, end: datetime | None
+    names: list[str] | None,
+    source: str,
+    start: datetime | None,
+    end: datetime | None,
+    command: str = "run",
 ) -> Any:
     """What the user asked for, with the settings of this moment."""
     from flows.chain import Request
 
     if start and end and start > end:
         raise UsageError(f"--start {start:%Y-%m-%d} is after --end {end:%Y-%m-%d}")
-    days = [moment.date() if moment else None for moment in (start, end)]
-    return Request(load(), pick(names), source, *days)
+    first, last = (moment.date() if moment else None for moment in (start, end))
+    return Request(load(), pick(names), source, first, last, command)
 
 
 @app.command()
@@ -73,7 +77,10 @@ def backfill(
     as_json: Json = False,
 ) -> None:
     """The daily flow for a range of past days."""
-    run(datasets, start, end, source, prefect, as_json)
+    from flows import summary
+
+    asked = request(datasets, source, start, end, "backfill")
+    finish(chain(asked, prefect), summary.of_run, as_json)
 
 
 @app.command()
@@ -192,7 +199,7 @@ def chain(asked: Any, prefect: bool) -> dict[str, Any]:
     from flows.daily import daily
 
     names = [dataset.name for dataset in asked.datasets]
-    return daily(names, asked.start, asked.end, asked.source)
+    return daily(names, asked.start, asked.end, asked.source, asked.command)
 
 
 def server_is_configured() -> bool:

@@ -27,6 +27,7 @@ def daily(
     start: date | None = None,
     end: date | None = None,
     source: str = "s3",
+    command: str = "run",
 ) -> dict[str, Any]:
     """Everything missing, from flat files to Qlib. Parameters are plain, settings are read here."""
-    return run_chain(Request(load(), pick(datasets), source, start, end), as_task)
+    return run_chain(Request(load(), pick(datasets), source, start, end, command), as_task)

@@ -8,11 +8,13 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from lake.datasets import DATASETS, Dataset
 from lake.files import read_json, write_json
+from lake.inventory import written
 from lake.layout import Layout
 from lake.profile import Limits
 from lake.settings import PROJECT
@@ -35,12 +37,14 @@ class Gate:
     """The verdict on each data set: `passed`, `failed` or `unchanged`; what failed, what warned.
 
     A finding is a document with `dataset`, `node`, `message` and, for a test, `rows`: the Parquet
-    file of the rows it is about.
+    file of the rows it is about. `written` has, for each table of silver that got rows, `dataset`
+    (or `table`, where it is none), `rows`, `bytes` and the `seconds` of its model.
     """
 
     verdicts: dict[str, str]
     failures: list[dict[str, str]] = field(default_factory=list)
     warnings: list[dict[str, str]] = field(default_factory=list)
+    written: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -69,7 +73,18 @@ def transform(
     gate = Gate({dataset.name: "unchanged" for dataset in datasets})
     if not changed:
         return gate
+    began = datetime.now(UTC)
     results = build(layout, limits, changed)
+    if layout.catalog.exists():
+        gate.written = [
+            {
+                "dataset" if part.table in DATASETS else "table": part.table,
+                "rows": part.rows,
+                "bytes": part.bytes,
+                "seconds": results["seconds"].get(part.table, 0.0),
+            }
+            for part in written(layout, began)
+        ]
     for dataset in changed:
         gate.verdicts[dataset.name] = "passed" if dataset.name in results["models"] else "failed"
     gate.failures, gate.warnings = results["failures"], results["warnings"]
@@ -132,8 +147,9 @@ def build(layout: Layout, limits: Limits, datasets: list[Dataset]) -> dict[str, 
     """Run dbt; give the models that were built and the nodes that failed.
 
     Returns:
-        `models`: names of the feature models that succeeded; `failures` and `warnings`: findings.
-        A run that dies before it has results is a failure of every data set.
+        `models`: names of the feature models that succeeded; `seconds` of each node; `failures`
+        and `warnings`: findings. A run that dies before it has results is a failure of every data
+        set.
     """
     run_results = layout.dbt_target / "run_results.json"
     run_results.unlink(missing_ok=True)
@@ -152,7 +168,7 @@ def build(layout: Layout, limits: Limits, datasets: list[Dataset]) -> dict[str, 
     if not run_results.exists():
         message = (process.stdout + process.stderr).strip()[-2000:]
         failures = [{"dataset": d.name, "node": "dbt", "message": message} for d in datasets]
-        return {"models": [], "failures": failures, "warnings": []}
+        return {"models": [], "failures": failures, "warnings": [], "seconds": {}}
     return read_results(
         read_json(run_results), read_json(layout.dbt_target / "manifest.json"), datasets, layout
     )
@@ -167,6 +183,9 @@ def read_results(
         r["unique_id"].rpartition(".")[2] for r in results["results"] if r["status"] == "success"
     ]
     found["models"] = [name for name in done if name in DATASETS]
+    found["seconds"] = {
+        r["unique_id"].rpartition(".")[2]: r["execution_time"] for r in results["results"]
+    }
     for result in results["results"]:
         unique_id, status = result["unique_id"], result["status"]
         node = manifest["nodes"].get(unique_id, {})

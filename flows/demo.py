@@ -46,7 +46,7 @@ def prepare(settings: Settings) -> Request:
         shutil.rmtree(unfinished, ignore_errors=True)
         write_sample_market(unfinished)
         unfinished.rename(market)
-    return Request(settings, pick(None), str(market))
+    return Request(settings, pick(None), str(market), command="demo")
 
 
 def words(document: dict[str, Any], layout: Layout) -> str:

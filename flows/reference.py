@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -64,6 +65,8 @@ def synced(
     if settings.api_key is None or not settings.api_key.get_secret_value().strip():
         raise UsageError("no API key: set POLYGON_API_KEY, then `quantmini reference sync`")
     # The client takes half a second to import, which other commands need not wait for.
+    from flows.progress import call
+    from flows.recording import recorded
     from ingest.reference.api import Api
     from ingest.reference.sync import sync as sync_tables
     from lake.profile import limits
@@ -74,17 +77,18 @@ def synced(
         settings.api_key.get_secret_value().strip(),
         calls_per_minute=source.api_calls_per_minute,
     )
-    with progress() as on_page:
-        return sync_tables(
-            Layout(settings.lake.root),
-            api,
-            tables,
+    layout = Layout(settings.lake.root)
+    with recorded(layout, "reference sync") as recording, progress() as on_page:
+        fetch = partial(
+            sync_tables,
             full=full,
             events=events,
             memory_limit=bounds.duckdb_memory,
             threads=bounds.max_workers,
             on_page=on_page,
-        ).as_dict()
+        )
+        report = recording.measured(call)("reference", fetch, layout, api, tables)
+        return recording.outcome(report.as_dict())
 
 
 @contextmanager

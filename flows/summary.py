@@ -20,6 +20,17 @@ def has_failed(document: dict[str, Any]) -> bool:
     )
 
 
+def complaints(document: dict[str, Any]) -> list[str]:
+    """What failed, a line each: days and tables, what the gate refused, stores."""
+    lines = []
+    for entry in document.get("failed", []):
+        what = entry.get("table") or f"{entry['dataset']} {entry['date'] or 'listing'}"
+        lines.append(f"{what}: {entry['error']}")
+    lines += [finding(entry) for entry in document.get("gate", {}).get("failures", [])]
+    gold = document.get("gold", [])
+    return lines + [f"{store['store']}: {store['error']}" for store in gold if "error" in store]
+
+
 def of_ingest(document: dict[str, Any]) -> str:
     """Days, rows and quarantined rows by data set, then every failure."""
     lines = []

@@ -1,0 +1,140 @@
+"""Keeping a record of each command that writes, and of its stages (lake.records).
+
+`runs`: command, run (an id), exit, seconds, days, rows, quarantined, failed, errors, gate,
+warnings. A command that ends in an error has its record too; one that is killed has none, and
+leaves the writer's pid file instead, by which `quantmini status` knows.
+
+`stages`: run, stage, rows, bytes, seconds, rows_per_second and peak_rss_bytes of the whole stage;
+then, with `dataset`, `table` or `store`, those of its parts. Parts run at the same time, so their
+seconds are no sum.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flows.peak import Peak
+from flows.summary import complaints, has_failed
+from lake import records
+from lake.errors import UsageError
+from lake.layout import Layout
+
+# Errors that a record keeps, and characters of each.
+SHOWN, LENGTH = 5, 300
+
+Step = Callable[..., Any]
+
+
+class Recording:
+    """One command under way."""
+
+    def __init__(self, layout: Layout, command: str) -> None:
+        """Begin the record of a command."""
+        self.layout, self.command, self.run = layout, command, uuid.uuid4().hex
+        self._document: dict[str, Any] = {}
+        self._began = time.perf_counter()
+
+    def measured(self, step: Step) -> Step:
+        """The same step, which also records what each stage took."""
+
+        def measuring(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+            began = time.perf_counter()
+            with Peak() as peak:
+                result = step(name, function, *arguments)
+            seconds = time.perf_counter() - began
+            parts = PARTS[name](result)
+            total = {key: sum(part[key] for part in parts) for key in ("rows", "bytes")}
+            for facts in (total | {"seconds": seconds, "peak_rss_bytes": peak.bytes}, *parts):
+                self._stage(name, facts)
+            return result
+
+        return measuring
+
+    def _stage(self, name: str, facts: dict[str, Any]) -> None:
+        seconds = facts.pop("seconds")
+        speed = round(facts["rows"] / seconds) if seconds else 0
+        facts |= {"seconds": round(seconds, 3), "rows_per_second": speed}
+        records.append(self.layout, "stages", {"run": self.run, "stage": name, **facts})
+
+    def outcome(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Take the document that the command prints, and give it back."""
+        self._document = document
+        return document
+
+    def ended(self, error: BaseException | None = None) -> None:
+        """Write the record of the command, which may have ended in an error."""
+        document = self._document
+        code, errors = int(has_failed(document)), complaints(document)
+        if error is not None:
+            code = 2 if isinstance(error, UsageError) else 1
+            errors = [f"{type(error).__name__}: {error}"]
+        done = [*document.get("ingested", []), *document.get("synced", [])]
+        gate = document.get("gate", {})
+        facts = {
+            "command": self.command,
+            "run": self.run,
+            "exit": code,
+            "seconds": round(time.perf_counter() - self._began, 3),
+            "days": len(document.get("ingested", [])),
+            "rows": sum(item["rows"] for item in done),
+            "quarantined": sum(item["quarantined"] for item in done),
+            "failed": len(errors),
+            "errors": [text[:LENGTH] for text in errors[:SHOWN]],
+            "gate": gate.get("verdicts", {}),
+            "warnings": len(gate.get("warnings", [])),
+        }
+        records.append(self.layout, "runs", facts)
+
+
+@contextmanager
+def recorded(layout: Layout, command: str) -> Iterator[Recording]:
+    """Record a command however it ends: with the outcome it was given, or the error it raised."""
+    recording = Recording(layout, command)
+    try:
+        yield recording
+    except BaseException as error:
+        recording.ended(error)
+        raise
+    recording.ended()
+
+
+def _of_ingest(report: Any) -> list[dict[str, Any]]:
+    """Each data set that took in a day. Its seconds are those of its days, on any thread."""
+    names = sorted({day.dataset for day in report.ingested})
+    days = {name: [day for day in report.ingested if day.dataset == name] for name in names}
+    sums = ("rows", "bytes", "seconds")
+    return [
+        {"dataset": name, **{key: sum(getattr(day, key) for day in days[name]) for key in sums}}
+        for name in names
+    ]
+
+
+def _of_transform(gate: Any) -> list[dict[str, Any]]:
+    return list(gate.written)
+
+
+def _of_export(gold: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each store that was written."""
+    keys = ("store", "rows", "bytes", "seconds")
+    made = [store for store in gold if "error" not in store and not store["skipped"]]
+    return [{key: store[key] for key in keys} for store in made]
+
+
+def _of_sync(report: Any) -> list[dict[str, Any]]:
+    """Each reference table; what a sync's answers weigh is not counted."""
+    return [
+        {"table": table.table, "rows": table.rows, "bytes": 0, "seconds": table.seconds}
+        for table in report.synced
+    ]
+
+
+PARTS = {
+    "ingest": _of_ingest,
+    "transform": _of_transform,
+    "export": _of_export,
+    "reference": _of_sync,
+}

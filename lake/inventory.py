@@ -1,0 +1,44 @@
+"""What the DuckLake catalog knows of silver's files, without reading one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from lake.catalog import attach_sql, install_extensions
+from lake.layout import Layout
+
+FILES = """
+    FROM __ducklake_metadata_lake.ducklake_data_file AS files
+    JOIN __ducklake_metadata_lake.ducklake_table AS tables
+        ON files.table_id = tables.table_id AND tables.end_snapshot IS NULL
+    JOIN __ducklake_metadata_lake.ducklake_schema AS schemas
+        ON schemas.schema_id = tables.schema_id AND schemas.schema_name = 'silver'
+"""
+
+
+@dataclass(frozen=True)
+class Written:
+    """Rows and bytes of the files that were added to one table of silver."""
+
+    table: str
+    rows: int
+    bytes: int
+
+
+def written(layout: Layout, since: datetime) -> list[Written]:
+    """What the commits since a moment (with a time zone) added to each table of silver."""
+    sql = f"""
+        SELECT table_name, sum(record_count), sum(file_size_bytes) {FILES}
+        JOIN __ducklake_metadata_lake.ducklake_snapshot AS snapshots
+            ON snapshots.snapshot_id = files.begin_snapshot
+        WHERE snapshot_time::TIMESTAMPTZ >= ? GROUP BY table_name ORDER BY table_name
+    """
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        install_extensions(connection)
+        connection.execute(attach_sql(layout, read_only=True))
+        rows = connection.execute(sql, [since]).fetchall()
+    return [Written(name, int(count), int(size)) for name, count, size in rows]
