@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.conftest import Ran
 DAY, MIB = date(2024, 6, 5), 1 << 20
 
 
-def kept(layout: Layout, kind: records.Kind) -> list[dict]:
+def kept(layout: Layout, kind: records.Kind) -> list[dict[str, Any]]:
     return list(records.read(layout, kind, timedelta(days=1)))
 
 
