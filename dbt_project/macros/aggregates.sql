@@ -65,7 +65,6 @@
         sum(transactions)::bigint as transactions
     from bars
     group by all
-    order by date, symbol, ts
 {% endmacro %}
 
 {% macro period_bars(key, period) %}
@@ -85,7 +84,6 @@
         sum(transactions)::bigint as transactions
     from bars
     group by all
-    order by {{ key }}, date
 {% endmacro %}
 
 {% macro on_last_basis(bars, period) %}

@@ -12,4 +12,3 @@ select
     count(*) filter (close < open)::integer as declines
 from bars
 group by date
-order by date

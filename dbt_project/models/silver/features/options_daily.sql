@@ -50,4 +50,3 @@ features as (
 )
 
 select * from features
-order by ticker, date

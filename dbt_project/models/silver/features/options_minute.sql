@@ -61,4 +61,3 @@ features as (
 )
 
 select * from features
-order by date, ticker, ts

@@ -55,4 +55,3 @@ features as (
 )
 
 select * from features
-order by symbol, date

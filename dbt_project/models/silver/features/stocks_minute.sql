@@ -35,4 +35,3 @@ features as (
 )
 
 select * from features
-order by date, symbol, ts
