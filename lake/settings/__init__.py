@@ -1,0 +1,107 @@
+"""Settings: environment over credentials.yaml over pipeline_config.yaml over defaults.
+
+Read once at the edge (the command line, a flow); stages take plain arguments. Each block of the
+file is a class in a module of this package; a new one is added to `Settings` below, its values to
+config/pipeline_config.yaml.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+)
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from lake.errors import UsageError
+from lake.settings.base import PROJECT
+from lake.settings.gold import Gold, Universe, known_data_sets
+from lake.settings.lake import Lake, root_from_env
+from lake.settings.processing import Monitoring, Pipeline, Processing
+from lake.settings.source import Source
+
+__all__ = ["CONFIG", "PROJECT", "Gold", "Settings", "Universe", "load"]
+
+CONFIG = PROJECT / "config"
+
+
+class Settings(BaseSettings):
+    """Every setting of the project. Secrets never print."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="QUANTMINI_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+    lake: Annotated[Lake, NoDecode, BeforeValidator(root_from_env)] = Lake()
+    pipeline: Pipeline = Pipeline()
+    source: Source = Source()
+    processing: Processing = Processing()
+    monitoring: Monitoring = Monitoring()
+    gold: Gold = Gold()
+    # Which exist is written in the models' YAML, so dbt says when one does not.
+    features: Annotated[dict[str, list[str]], AfterValidator(known_data_sets)] = {}
+    """Data set → the features that silver computes, others stay null; all of them where a data set
+    is not named."""
+    s3_access_key_id: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("POLYGON_S3_ACCESS_KEY_ID", "s3_access_key_id")
+    )
+    """Key of the flat files."""
+    s3_secret_access_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("POLYGON_S3_SECRET_ACCESS_KEY", "s3_secret_access_key"),
+    )
+    """Its secret."""
+    api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("POLYGON_API_KEY", "api_key")
+    )
+    """Key of the REST API."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources, strongest first."""
+        return (
+            init_settings,
+            env_settings,
+            YamlConfigSettingsSource(settings_cls, CONFIG / "credentials.yaml"),
+            YamlConfigSettingsSource(settings_cls, CONFIG / "pipeline_config.yaml"),
+        )
+
+
+def load() -> Settings:
+    """Read the settings.
+
+    Raises:
+        UsageError: a value does not fit, or a key is unknown; the message names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        # A value may be a secret, so only the place and the complaint are shown.
+        complaints = [
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors(include_input=False)
+        ]
+    raise UsageError("settings: " + "; ".join(complaints))

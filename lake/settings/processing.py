@@ -1,0 +1,40 @@
+"""How hard the machine is used, and how files are checked and kept."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from lake.settings.base import Section
+
+
+class Pipeline(Section):
+    """How hard the machine is used."""
+
+    mode: Literal["adaptive", "streaming", "batch", "parallel"] = "adaptive"
+    """`streaming`, `batch` or `parallel` sets the limits of a run; `adaptive` takes the first below
+    32 GiB of usable memory, the second below 64, else the third."""
+
+
+class Processing(Section):
+    """How files are checked and kept."""
+
+    max_bad_share: float = Field(default=0.5, ge=0, le=1)
+    """A file with a larger share of bad rows is refused whole, 0 to 1."""
+    keep_landing: bool = True
+    """Keep the vendor's files after they are in bronze."""
+    max_memory_gb: float | None = Field(default=None, gt=0)
+    """GiB that the loader's process may hold; by default the mode's limit."""
+
+
+class Monitoring(Section):
+    """The loader's memory guard."""
+
+    memory_warning_percent: float = Field(default=75, gt=0, le=100)
+    """Of the run's limit or of the machine: from here on the loader collects garbage and converts
+    fewer files at once."""
+    memory_critical_percent: float = Field(default=85, gt=0, le=100)
+    """From here on the loader begins no file until there is room."""
+    memory_pause_seconds: float = Field(default=60, ge=0)
+    """The longest such pause; then the run stops."""
