@@ -28,7 +28,7 @@ from lake.datasets import Dataset
 from lake.errors import QuantminiError, UsageError
 from lake.layout import Layout
 from lake.lock import writing
-from lake.profile import Limits, limits
+from lake.profile import Limits
 from lake.settings import Settings, Universe
 
 
@@ -57,7 +57,7 @@ def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
     """
     with recorded(request.layout, request.command) as recording, writing(request.layout):
         measured = recording.measured(step)
-        bounds = step("profile", limits, request.settings.pipeline.mode)
+        bounds = step("profile", request.settings.limits)
         report = measured("ingest", ingest_stage, request, bounds)
         gate = measured("transform", transform_stage, request, bounds)
         gold = measured("export", export_stage, request, bounds)
@@ -74,7 +74,7 @@ def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
 def ingest_only(request: Request) -> dict[str, Any]:
     """Flat files to bronze, and no further."""
     with recorded(request.layout, "ingest") as recording, writing(request.layout):
-        bounds = limits(request.settings.pipeline.mode)
+        bounds = request.settings.limits()
         report = recording.measured(call)("ingest", ingest_stage, request, bounds)
         return recording.outcome(report.as_dict())
 
@@ -82,7 +82,7 @@ def ingest_only(request: Request) -> dict[str, Any]:
 def transform_only(request: Request) -> dict[str, Any]:
     """Bronze to published silver."""
     with recorded(request.layout, "transform") as recording, writing(request.layout):
-        bounds = limits(request.settings.pipeline.mode)
+        bounds = request.settings.limits()
         gate = recording.measured(call)("transform", transform_stage, request, bounds)
         published = catalog.published(request.layout)
         return recording.outcome({"gate": asdict(gate), "published": published})
@@ -91,7 +91,7 @@ def transform_only(request: Request) -> dict[str, Any]:
 def export_only(request: Request, verified: bool = False) -> dict[str, Any]:
     """Published silver to gold; on demand each store is then compared with silver by pyqlib."""
     with recorded(request.layout, "export") as recording, writing(request.layout):
-        bounds = limits(request.settings.pipeline.mode)
+        bounds = request.settings.limits()
         gold = recording.measured(call)("export", export_stage, request, bounds)
         if verified:
             verify_stage(request, bounds, gold)
@@ -114,7 +114,7 @@ def ingest_stage(request: Request, bounds: Limits) -> IngestReport:
                 processing.max_bad_share, bounds.parquet_row_group_size, bounds.slice_bytes
             ),
             memory=MemoryLimits(
-                processing.max_memory_gb or bounds.max_memory_gb,
+                bounds.max_memory_gb,
                 watch.memory_warning_percent / 100,
                 watch.memory_critical_percent / 100,
                 watch.memory_pause_seconds,
@@ -172,7 +172,8 @@ def export_stage(request: Request, bounds: Limits) -> list[dict[str, Any]]:
     if not any(not is_current(layout, store, *made_from) for store, made_from in todo.items()):
         return [{"store": store, "skipped": True} for store in todo]
     outcome: list[dict[str, Any]] = []
-    with catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers) as connection:
+    memory, threads = bounds.duckdb_memory, bounds.max_workers
+    with catalog.connect(layout, memory, threads, in_order=False) as connection:
         for store, made_from in todo.items():
             if not layout.gold(store).exists() and not has_bars(connection, store, made_from[0]):
                 outcome.append({"store": store, "skipped": True})

@@ -139,7 +139,8 @@ def demo(prefect: Prefect = False, as_json: Json = False) -> None:
     from flows.demo import prepare, words
 
     asked = prepare(load())
-    finish(chain(asked, prefect), lambda document: words(document, asked.layout), as_json)
+    bounds = asked.settings.limits()
+    finish(chain(asked, prefect), lambda done: words(done, asked.layout, bounds), as_json)
 
 
 @app.command()
@@ -148,7 +149,7 @@ def profile(as_json: Json = False) -> None:
     from lake import profile as system
 
     settings = load()
-    document = system.detect(settings.pipeline.mode, settings.lake.root)
+    document = system.detect(settings.limits(), settings.lake.root)
     path = CONFIG / "system_profile.yaml"
     system.save(document, path)
     show(document, lambda found: f"{system.text(found)}written to {path}", as_json)
@@ -158,10 +159,9 @@ def profile(as_json: Json = False) -> None:
 def status(as_json: Json = False) -> None:
     """How fresh and how whole the lake is; exit 1 when somebody has to see to it."""
     from flows import status as health
-    from lake.profile import limits
 
     settings = load()
-    bounds = limits(settings.pipeline.mode)
+    bounds = settings.limits()
     now = datetime.now(UTC)
     found = health.status(Layout(settings.lake.root), bounds, settings.gold.adjustment, now)
     show(found, health.words, as_json)
@@ -177,11 +177,10 @@ def query(
 ) -> None:
     """Ask the published lake."""
     from lake.catalog import connect
-    from lake.profile import limits
     from lake.query import answer
 
     settings = load()
-    bounds = limits(settings.pipeline.mode)
+    bounds = settings.limits()
     with connect(Layout(settings.lake.root), bounds.duckdb_memory, bounds.max_workers) as lake:
         answer(lake, sql, form, out)
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lake import engine
 from lake.datasets import DATASETS, Dataset
 from lake.files import read_json, write_json
 from lake.inventory import written
@@ -135,6 +136,7 @@ def environment(layout: Layout, limits: Limits) -> dict[str, str]:
         "QUANTMINI_LAKE": str(layout.root),
         "QUANTMINI_MEMORY_LIMIT": memory,
         "QUANTMINI_THREADS": str(limits.max_workers),
+        "QUANTMINI_MAX_TEMP_SIZE": engine.max_temp_size(layout.temp),
         "QUANTMINI_BATCH_ROWS": str(max(1, rows)),
         "DBT_TARGET_PATH": str(layout.dbt_target),
         "DBT_LOG_PATH": str(layout.log("pipeline")),

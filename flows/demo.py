@@ -14,7 +14,7 @@ from lake.catalog import connect
 from lake.datasets import DATASETS, pick
 from lake.errors import UsageError
 from lake.layout import Layout
-from lake.profile import limits
+from lake.profile import Limits
 from lake.settings import PROJECT, Settings
 
 LAYERS = ("landing/polygon-s3", "bronze", "silver", "gold")
@@ -49,9 +49,8 @@ def prepare(settings: Settings) -> Request:
     return Request(settings, pick(None), str(market), command="demo")
 
 
-def words(document: dict[str, Any], layout: Layout) -> str:
+def words(document: dict[str, Any], layout: Layout, bounds: Limits) -> str:
     """Rows by layer, the verdict, sizes, one query, and how to open the result in Qlib."""
-    bounds = limits()
     lines = [summary.of_run(document), "", f"{'rows':<16}{'bronze':>10}{'silver':>10}"]
     with connect(layout, bounds.duckdb_memory, bounds.max_workers) as lake:
         for name, dataset in DATASETS.items():

@@ -69,9 +69,8 @@ def synced(
     from flows.recording import recorded
     from ingest.reference.api import Api
     from ingest.reference.sync import sync as sync_tables
-    from lake.profile import limits
 
-    source, bounds = settings.source, limits(settings.pipeline.mode)
+    source, bounds = settings.source, settings.limits()
     api = Api(
         source.api_base,
         settings.api_key.get_secret_value().strip(),

@@ -8,11 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow.compute as pc
 
 from ingest.reference.tables import landed
-from lake import catalog
+from lake import catalog, engine
 from lake.calendar import sessions
 from lake.datasets import DATASETS, Dataset
 from lake.hardware import existing
@@ -70,7 +69,9 @@ def _freshness(layout: Layout, dataset: Dataset, due: list[date]) -> dict[str, A
     rejected = 0
     if any(quarantine.glob("*.parquet")):
         sql = "SELECT sum(num_rows) FROM parquet_file_metadata(?)"
-        [(rejected,)] = duckdb.execute(sql, [f"{quarantine}/*.parquet"]).fetchall()
+        with engine.connect("256MiB", 1, layout.temp) as connection:
+            found = connection.execute(sql, [f"{quarantine}/*.parquet"])
+            [(rejected,)] = found.fetchall()
     return {
         "days": len(days),
         "first_date": days[0] if days else None,

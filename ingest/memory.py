@@ -19,7 +19,8 @@ from threading import Condition
 import psutil
 
 from lake.errors import QuantminiError
-from lake.profile import GIB, usable_memory, used_share
+from lake.profile import GIB
+from lake.usable import usable_memory, used_share
 
 log = logging.getLogger(__name__)
 

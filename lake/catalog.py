@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import duckdb_extensions
 
+from lake import engine
 from lake.datasets import DATASETS
 from lake.errors import NotBuilt
 from lake.files import read_json
@@ -72,10 +73,13 @@ def published(layout: Layout) -> dict[str, int]:
     return {name: found[name].snapshot for name in DATASETS if name in found}
 
 
-def connect(layout: Layout, memory_limit: str, threads: int) -> duckdb.DuckDBPyConnection:
+def connect(
+    layout: Layout, memory_limit: str, threads: int, *, in_order: bool = True
+) -> duckdb.DuckDBPyConnection:
     """A connection whose `silver.<table>` are the published snapshots, read-only.
 
-    `metadata.<table>` are the marts that dbt leaves as Parquet files.
+    `metadata.<table>` are the marts that dbt leaves as Parquet files. Rows come in the order of
+    their files unless `in_order` is False (lake.engine).
 
     Raises:
         NotBuilt: the lake holds no published data set yet.
@@ -84,14 +88,7 @@ def connect(layout: Layout, memory_limit: str, threads: int) -> duckdb.DuckDBPyC
     if not published(layout):
         raise NotBuilt(f"nothing is published in {layout.root}; run `quantmini run` first")
     layout.temp.mkdir(parents=True, exist_ok=True)
-    connection = duckdb.connect(
-        config={
-            "memory_limit": memory_limit,
-            "threads": threads,
-            "temp_directory": str(layout.temp),
-        }
-    )
-    connection.execute("SET TimeZone = 'UTC'")
+    connection = engine.connect(memory_limit, threads, layout.temp, in_order=in_order)
     install_extensions(connection)
     connection.execute(attach_sql(layout, read_only=True))
     connection.execute("CREATE SCHEMA silver")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-import duckdb
-
+from lake import engine
 from lake.catalog import attach_sql, install_extensions
 from lake.layout import Layout
 
@@ -36,8 +35,7 @@ def written(layout: Layout, since: datetime) -> list[Written]:
             ON snapshots.snapshot_id = files.begin_snapshot
         WHERE snapshot_time::TIMESTAMPTZ >= ? GROUP BY table_name ORDER BY table_name
     """
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with engine.connect("256MiB", 1, layout.temp) as connection:
         install_extensions(connection)
         connection.execute(attach_sql(layout, read_only=True))
         rows = connection.execute(sql, [since]).fetchall()

@@ -6,20 +6,32 @@ the memory that this process may really use: a container's limit counts, not the
 
 from __future__ import annotations
 
-import os
+import logging
 import platform
-from dataclasses import asdict, dataclass
+import sys
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import psutil
 import yaml
 
+from lake import engine
 from lake.files import replacing
 from lake.hardware import disk_type, existing, performance_cores
+from lake.layout import Layout
+from lake.usable import usable_cpus, usable_memory
+
+log = logging.getLogger(__name__)
 
 MIB, GIB = 1024**2, 1024**3
-CGROUP = Path("/sys/fs/cgroup")
+
+# A profile that is read back would be wrong in a smaller container, and too small after more
+# memory was built in.
+REPORT = """\
+# What `quantmini profile` found. A report: every run detects anew and reads nothing here. To limit
+# runs, set pipeline.mode and the processing.max_… settings in pipeline_config.yaml.
+"""
 
 Mode = Literal["streaming", "batch", "parallel"]
 
@@ -41,60 +53,6 @@ class Limits:
         return f"{max(1, int(self.max_memory_gb * 1024 / 2))}MiB"
 
 
-def usable_memory() -> int:
-    """Bytes of memory that this process may use: the machine's, or its cgroup's if that is less."""
-    limits = [psutil.virtual_memory().total]
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        limits += [int(text) for text in _cgroup_values(name) if text.isdigit()]
-    return min(limits)
-
-
-def used_share() -> float:
-    """The share of that memory in use, 0 to 1: of the machine, or of its cgroup if that is fuller.
-
-    File pages that the kernel drops when it needs room count as free.
-    """
-    machine = psutil.virtual_memory()
-    shares = [1 - machine.available / machine.total]
-    for usage, limit, cache in (
-        ("memory.current", "memory.max", "inactive_file"),
-        ("memory/memory.usage_in_bytes", "memory/memory.limit_in_bytes", "total_inactive_file"),
-    ):
-        names = (usage, limit, str(Path(usage).with_name("memory.stat")))
-        for used, most, facts in zip(*map(_cgroup_values, names), strict=False):
-            if used.isdigit() and most.isdigit() and int(most):
-                pages = dict(line.split() for line in facts.splitlines())
-                shares.append((int(used) - int(pages.get(cache, 0))) / int(most))
-    return max(shares)
-
-
-def usable_cpus() -> int:
-    """Processors this process may use: its affinity, or its cgroup's quota if that is less."""
-    if hasattr(os, "sched_getaffinity"):
-        count = len(os.sched_getaffinity(0))
-    else:
-        count = performance_cores() or os.cpu_count() or 1
-    for text in _cgroup_values("cpu.max"):
-        quota, _, period = text.partition(" ")
-        if quota.isdigit() and int(period):
-            count = min(count, max(1, int(quota) // int(period)))
-    return count
-
-
-def _cgroup_values(name: str) -> list[str]:
-    """The values of one control file, from this process's own cgroup up to the root."""
-    own = CGROUP / _own_cgroup()
-    inside = [folder for folder in (own, *own.parents) if folder.is_relative_to(CGROUP)]
-    return [(f / name).read_text().strip() for f in inside if (f / name).is_file()]
-
-
-def _own_cgroup() -> str:
-    """This process's cgroup below the mount point; empty at its root and outside Linux."""
-    path = Path("/proc/self/cgroup")
-    lines = path.read_text().splitlines() if path.exists() else []
-    return next((line[3:].lstrip("/") for line in lines if line.startswith("0::")), "")
-
-
 def recommend(memory_gb: float) -> Mode:
     """The seed's mode for this much memory in GiB."""
     if memory_gb < 32:
@@ -112,40 +70,71 @@ def limits_for(mode: Mode, memory_gb: float, cpus: int) -> Limits:
     return Limits(mode, usable, min(16, cpus), 8, 200_000, 16 * MIB)
 
 
-def limits(mode: str = "adaptive") -> Limits:
-    """The limits of this machine in a configured mode; `adaptive` takes the recommended one."""
-    memory_gb = usable_memory() / GIB
-    chosen = recommend(memory_gb) if mode == "adaptive" else mode
-    return limits_for(chosen, memory_gb, usable_cpus())  # type: ignore[arg-type]
+def limits(
+    mode: str = "adaptive",
+    *,
+    max_memory_gb: float | None = None,
+    max_workers: int | None = None,
+    max_concurrent_downloads: int | None = None,
+) -> Limits:
+    """The limits of a run on this machine, detected now.
+
+    Args:
+        mode: `adaptive` takes the mode recommended for the memory.
+        max_memory_gb: GiB, instead of the mode's; never more than there is.
+        max_workers: instead of the mode's.
+        max_concurrent_downloads: instead of the mode's.
+    """
+    usable = usable_memory() / GIB
+    if max_memory_gb is not None and max_memory_gb > usable:
+        log.warning("processing.max_memory_gb %g: only %.1f GiB can be used", max_memory_gb, usable)
+        max_memory_gb = usable
+    chosen = recommend(max_memory_gb or usable) if mode == "adaptive" else mode
+    found = limits_for(chosen, usable, usable_cpus())  # type: ignore[arg-type]
+    return replace(
+        found,
+        max_memory_gb=max_memory_gb or found.max_memory_gb,
+        max_workers=max_workers or found.max_workers,
+        max_concurrent_downloads=max_concurrent_downloads or found.max_concurrent_downloads,
+    )
 
 
-def detect(mode: str = "adaptive", root: Path = Path("/")) -> dict[str, Any]:
-    """The whole profile as a document; `root` is the folder whose disk is measured."""
-    memory = psutil.virtual_memory()
-    place = existing(root)
+def detect(bounds: Limits, root: Path) -> dict[str, Any]:
+    """The whole profile as a document.
+
+    Args:
+        bounds: the limits of a run, by the settings.
+        root: the lake, whose disk is measured.
+    """
+    memory, place = psutil.virtual_memory(), existing(root)
+    disk = psutil.disk_usage(str(place))
     return {
         "hardware": {
             "cpu_cores": psutil.cpu_count(logical=False) or usable_cpus(),
             "cpu_threads": usable_cpus(),
             "memory_gb": round(usable_memory() / GIB, 2),
             "available_memory_gb": round(min(memory.available, usable_memory()) / GIB, 2),
+            "machine_memory_gb": round(memory.total / GIB, 2),
             "platform": platform.system(),
-            "performance_cores": performance_cores(),
             "processor": platform.processor() or platform.machine(),
+            "apple_silicon": sys.platform == "darwin" and platform.machine() == "arm64",
+            "performance_cores": performance_cores(),
         },
         "storage": {
-            "disk_free_gb": round(psutil.disk_usage(str(place)).free / GIB, 2),
+            "disk_total_gb": round(disk.total / GIB, 2),
+            "disk_free_gb": round(disk.free / GIB, 2),
             "disk_type": disk_type(place),
         },
         "recommended_mode": recommend(usable_memory() / GIB),
-        "resource_limits": asdict(limits(mode)) | {"duckdb_memory": limits(mode).duckdb_memory},
+        "resource_limits": asdict(bounds),
+        "duckdb": engine.config(bounds.duckdb_memory, bounds.max_workers, Layout(root).temp),
     }
 
 
 def save(document: dict[str, Any], path: Path) -> None:
     """Write the profile as YAML, atomically."""
     with replacing(path) as temporary:
-        temporary.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        temporary.write_text(REPORT + text(document), encoding="utf-8")
 
 
 def text(document: dict[str, Any]) -> str:

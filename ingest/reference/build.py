@@ -7,8 +7,6 @@ of the table that they touch is written anew, beside the table, and at last all 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import duckdb
 from ingest.reference import quarantine, sql
 from ingest.reference.landing import Sync, readable
 from ingest.reference.tables import Table
+from lake import engine
 from lake.errors import BadData, CorruptFile, NotBuilt
 from lake.files import replacing
 from lake.layout import Layout
@@ -96,7 +95,8 @@ def build(
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
-        with _database(draft, memory_limit, threads) as connection:
+        # What exceeds its memory spills beside the draft.
+        with engine.connect(memory_limit, threads, draft / "spill") as connection:
             before = _count(connection, FILES, list(folder.glob("*.parquet")))
             _parse(connection, table, sync)
             parts = _write_parts(connection, table, sync, folder, draft, whole)
@@ -121,18 +121,6 @@ def build(
             f"run `quantmini reference sync --full {table.name}`"
         )
     return Draft(layout, table, parts, whole, rows, *counts)
-
-
-@contextmanager
-def _database(draft: Path, memory_limit: str, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database of its own; what exceeds its memory spills beside the draft."""
-    config: dict[str, str | bool | int | float | list[str]] = {}
-    config |= {"memory_limit": memory_limit, "threads": threads, "temp_directory": f"{draft}/spill"}
-    # Rows are put in order where it matters; to keep them so on the way takes memory.
-    config["preserve_insertion_order"] = False
-    with duckdb.connect(config=config) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
 
 
 def _parse(connection: duckdb.DuckDBPyConnection, table: Table, sync: Sync) -> None:

@@ -25,6 +25,7 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from lake import profile
 from lake.errors import UsageError
 from lake.settings.base import PROJECT
 from lake.settings.gold import Gold, Universe, known_data_sets
@@ -71,6 +72,15 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("POLYGON_API_KEY", "api_key")
     )
     """Key of the REST API."""
+
+    def limits(self) -> profile.Limits:
+        """What a run may use on this machine."""
+        return profile.limits(
+            self.pipeline.mode,
+            max_memory_gb=self.processing.max_memory_gb,
+            max_workers=self.processing.max_workers,
+            max_concurrent_downloads=self.processing.max_concurrent_downloads,
+        )
 
     @classmethod
     def settings_customise_sources(

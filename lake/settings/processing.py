@@ -25,7 +25,14 @@ class Processing(Section):
     keep_landing: bool = True
     """Keep the vendor's files after they are in bronze."""
     max_memory_gb: float | None = Field(default=None, gt=0)
-    """GiB that the loader's process may hold; by default the mode's limit."""
+    """GiB that a run may hold: its loader all of it, DuckDB half. By default the mode's limit,
+    four fifths of the usable memory and in streaming mode at most 14. More than there is counts as
+    what there is."""
+    max_workers: int | None = Field(default=None, ge=1)
+    """Files converted at a time, and threads of DuckDB. By default the usable processors, but at
+    most 2, 4 or 16 in streaming, batch or parallel mode."""
+    max_concurrent_downloads: int | None = Field(default=None, ge=1)
+    """Files fetched at a time. By default 2, 4 or 8."""
 
 
 class Monitoring(Section):

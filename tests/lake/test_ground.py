@@ -2,11 +2,13 @@
 
 import multiprocessing
 import multiprocessing.synchronize
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
-from lake import profile
+from lake import profile, settings
 from lake.datasets import DATASETS, pick
 from lake.errors import LakeBusy, UsageError
 from lake.files import read_json, replacing, write_json
@@ -86,12 +88,35 @@ def test_the_seeds_modes_and_limits(gb, mode, memory):
     assert profile.limits_for(mode, gb, cpus=8).max_memory_gb == pytest.approx(memory)
 
 
-def test_a_containers_limit_counts(monkeypatch, tmp_path):
-    (tmp_path / "memory.max").write_text(f"{2 * profile.GIB}\n")
-    (tmp_path / "cpu.max").write_text("100000 100000\n")
-    monkeypatch.setattr(profile, "CGROUP", tmp_path)
-    monkeypatch.setattr(profile, "_own_cgroup", lambda: "")
-    assert profile.usable_memory() == 2 * profile.GIB
-    assert profile.usable_cpus() == 1
-    (tmp_path / "memory.max").write_text("max\n")
-    assert profile.usable_memory() > 2 * profile.GIB
+def test_settings_win_over_what_is_detected(monkeypatch):
+    monkeypatch.setattr(profile, "usable_memory", lambda: 128 * profile.GIB)
+    monkeypatch.setattr(profile, "usable_cpus", lambda: 16)
+    assert profile.limits() == profile.limits_for("parallel", 128, 16)
+    given = profile.limits(max_memory_gb=6, max_workers=3, max_concurrent_downloads=1)
+    # A run that may hold 6 GiB works as a machine of that size does.
+    assert given == replace(
+        profile.limits_for("streaming", 128, 16),
+        max_memory_gb=6,
+        max_workers=3,
+        max_concurrent_downloads=1,
+    )
+    assert given.duckdb_memory == "3072MiB"
+    assert profile.limits("batch", max_memory_gb=6).mode == "batch"
+
+
+def test_no_setting_makes_memory(monkeypatch, caplog):
+    monkeypatch.setattr(profile, "usable_memory", lambda: 2 * profile.GIB)
+    assert profile.limits(max_memory_gb=64).max_memory_gb == 2
+    assert "only 2.0 GiB" in caplog.text
+
+
+def test_the_saved_profile_is_a_report(monkeypatch, tmp_path):
+    path = tmp_path / "system_profile.yaml"
+    found = profile.detect(profile.limits("streaming"), tmp_path)
+    profile.save(found, path)
+    text = path.read_text()
+    assert text.startswith("# What `quantmini profile` found. A report")
+    assert yaml.safe_load(text) == found
+    path.write_text(text.replace("max_workers: ", "max_workers: 9"))
+    monkeypatch.setattr(settings, "CONFIG", tmp_path)
+    assert settings.load().limits() == profile.limits()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lake import hardware, profile
+from lake import hardware, profile, usable
 from lake.hardware import disk_type, performance_cores
 
 
@@ -63,27 +63,15 @@ def test_other_platforms_say_nothing(monkeypatch, tmp_path):
 def test_apples_performance_cores_are_the_threads(monkeypatch):
     faked(monkeypatch, {"/usr/sbin/sysctl": b"6\n"})
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(profile, "_cgroup_values", lambda name: [])
+    monkeypatch.setattr(usable, "_values", lambda *_: [])
     assert performance_cores() == 6
-    assert profile.usable_cpus() == 6
+    assert usable.usable_cpus() == 6
     faked(monkeypatch, {})
     assert performance_cores() is None
-    assert profile.usable_cpus() == os.cpu_count()
+    assert usable.usable_cpus() == os.cpu_count()
 
 
 def test_the_profile_tells_both():
-    document = profile.detect("streaming", Path.cwd())
+    document = profile.detect(profile.limits("streaming"), Path.cwd())
     assert document["storage"]["disk_type"] in ("SSD", "HDD", "unknown")
     assert "performance_cores" in document["hardware"]
-
-
-def test_a_containers_memory_in_use_counts_without_its_file_pages(monkeypatch, tmp_path):
-    for name, text in {
-        "memory.max": "1000",
-        "memory.current": "970",
-        "memory.stat": "anon 960\ninactive_file 10",
-    }.items():
-        (tmp_path / name).write_text(f"{text}\n")
-    monkeypatch.setattr(profile, "CGROUP", tmp_path)
-    monkeypatch.setattr(profile, "_own_cgroup", lambda: "")
-    assert profile.used_share() == pytest.approx(0.96)

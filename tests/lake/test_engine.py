@@ -1,0 +1,78 @@
+"""Every DuckDB of the project obeys the same limits; each is asked what it goes by."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.dbt import DBT_PROJECT, environment
+from lake import engine, profile
+from lake.catalog import connect
+from lake.layout import Layout
+from lake.settings import PROJECT
+from tests.conftest import Ran
+
+NAMES = (
+    "memory_limit",
+    "threads",
+    "temp_directory",
+    "max_temp_directory_size",
+    "preserve_insertion_order",
+    "TimeZone",
+)
+QUESTION = "select " + ", ".join(f"current_setting('{name}') as {name}" for name in NAMES)
+LIMITS = profile.Limits("streaming", 2.0, 1, 2, 50_000, 1 << 22)
+FREE = 10 * 1024 * engine.MIB
+
+
+@pytest.fixture(autouse=True)
+def disk(monkeypatch):
+    """10 GiB are free."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, FREE))
+
+
+def expected(layout, order):
+    return ("1.0 GiB", 1, str(layout.temp), "8.0 GiB", order, "UTC")
+
+
+def test_a_connection_of_our_own(tmp_path):
+    layout = Layout(tmp_path)
+    with engine.connect(LIMITS.duckdb_memory, LIMITS.max_workers, layout.temp) as connection:
+        assert connection.execute(QUESTION).fetchone() == expected(layout, False)
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_the_published_lake(ran: Ran, in_order):
+    """True for a query, False for the export."""
+    limits = (LIMITS.duckdb_memory, LIMITS.max_workers)
+    with connect(ran.layout, *limits, in_order=in_order) as lake:
+        assert lake.execute(QUESTION).fetchone() == expected(ran.layout, in_order)
+
+
+def test_dbt(tmp_path):
+    layout = Layout(tmp_path)
+    dbt = str(Path(sys.executable).with_name("dbt"))
+    process = subprocess.run(
+        [dbt, "--quiet", "show", "--inline", QUESTION, "--output", "json", "--log-format", "text"],
+        env=os.environ | environment(layout, LIMITS),
+        cwd=DBT_PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    (row,) = json.loads(process.stdout[process.stdout.index("{") :])["show"]
+    assert tuple(row[name] for name in NAMES) == expected(layout, False)
+
+
+def test_no_stage_opens_duckdb_by_itself():
+    """Else it would take most of the machine's memory and the current folder for its spill."""
+    stages = ("flows", "gold_export", "ingest", "lake")
+    files = [path for stage in stages for path in (PROJECT / stage).rglob("*.py")]
+    words = ("duckdb.connect(", "duckdb.sql(", "duckdb.execute(", "duckdb.query(")
+    found = {str(p.relative_to(PROJECT)) for p in files if any(w in p.read_text() for w in words)}
+    assert found == {"lake/engine.py"}
