@@ -22,7 +22,9 @@ from lake.settings import PROJECT
 
 log = logging.getLogger(__name__)
 
-DBT_PROJECT = PROJECT / "dbt_project"
+# The wheel carries the dbt project beside this module; in a checkout it lies at the top.
+_PACKAGED = Path(__file__).with_name("dbt_project")
+DBT_PROJECT = _PACKAGED if _PACKAGED.exists() else PROJECT / "dbt_project"
 # DuckDB needs about a KiB a row for a batch's windows, spilling aside.
 BYTES_PER_BATCH_ROW = 1024
 SEVERITY = {
