@@ -27,3 +27,7 @@ format:
 # The whole main job on a generated market.
 demo:
     uv run quantmini demo
+
+# docs/configuration.md from the settings.
+configuration:
+    uv run python -m lake.settings.document > docs/configuration.md

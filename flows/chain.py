@@ -19,6 +19,7 @@ from gold_export.options import STORES, ExportOptions
 from gold_export.verify import verify
 from gold_export.versions import prepare
 from ingest import convert
+from ingest.bronze import Encoding
 from ingest.loader import ingest
 from ingest.memory import MemoryLimits
 from ingest.report import IngestReport
@@ -48,6 +49,14 @@ class Request:
         """The lake of this run."""
         return Layout(self.settings.lake.root)
 
+    @property
+    def switched_off(self) -> list[str]:
+        """The layers that the settings keep a run from making; gold is made from silver."""
+        processing = self.settings.processing
+        if not processing.enable_enrichment:
+            return ["silver", "gold"]
+        return [] if processing.enable_binary_conversion else ["gold"]
+
 
 def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
     """Everything missing, from flat files to Qlib; one data set's failure does not stop another.
@@ -59,11 +68,15 @@ def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
         measured = recording.measured(step)
         bounds = step("profile", request.settings.limits)
         report = measured("ingest", ingest_stage, request, bounds)
-        gate = measured("transform", transform_stage, request, bounds)
-        gold = measured("export", export_stage, request, bounds)
+        gate, gold = Gate({}), []
+        if "silver" not in request.switched_off:
+            gate = measured("transform", transform_stage, request, bounds)
+        if "gold" not in request.switched_off:
+            gold = measured("export", export_stage, request, bounds)
         return recording.outcome(
             {
                 **report.as_dict(),
+                "switched_off": request.switched_off,
                 "gate": asdict(gate),
                 "published": catalog.published(request.layout),
                 "gold": gold,
@@ -110,9 +123,7 @@ def ingest_stage(request: Request, bounds: Limits) -> IngestReport:
             request.end,
             workers=bounds.max_workers,
             downloads=bounds.max_concurrent_downloads,
-            limits=convert.Limits(
-                processing.max_bad_share, bounds.parquet_row_group_size, bounds.slice_bytes
-            ),
+            limits=conversion(request.settings, bounds),
             memory=MemoryLimits(
                 bounds.max_memory_gb,
                 watch.memory_warning_percent / 100,
@@ -123,6 +134,22 @@ def ingest_stage(request: Request, bounds: Limits) -> IngestReport:
             mode=bounds.mode,
             on_progress=advance,
         )
+
+
+def conversion(settings: Settings, bounds: Limits) -> convert.Limits:
+    """How each file is checked and written."""
+    parquet = settings.parquet
+    return convert.Limits(
+        settings.processing.max_bad_share,
+        parquet.row_group_rows or bounds.parquet_row_group_size,
+        bounds.slice_bytes,
+        Encoding(
+            parquet.compression,
+            parquet.compression_level,
+            parquet.use_dictionary,
+            parquet.write_statistics,
+        ),
+    )
 
 
 def transform_stage(request: Request, bounds: Limits) -> Gate:
@@ -153,6 +180,8 @@ def open_source(request: Request, bounds: Limits) -> Source:
         settings.s3_access_key_id.get_secret_value(),
         settings.s3_secret_access_key.get_secret_value(),
         connections=bounds.max_concurrent_downloads,
+        retries=settings.source.max_retries,
+        pause=settings.source.retry_delay_seconds,
     )
 
 

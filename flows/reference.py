@@ -75,6 +75,8 @@ def synced(
         source.api_base,
         settings.api_key.get_secret_value().strip(),
         calls_per_minute=source.api_calls_per_minute,
+        retries=source.max_retries,
+        pause=source.retry_delay_seconds,
     )
     layout = Layout(settings.lake.root)
     with recorded(layout, "reference sync") as recording, progress() as on_page:

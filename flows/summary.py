@@ -101,12 +101,19 @@ def of_gold(document: dict[str, Any]) -> str:
 
 def of_run(document: dict[str, Any]) -> str:
     """The whole chain, or one line when there was nothing to do."""
+    off = document["switched_off"]
     idle = (
         not document["ingested"]
         and not has_failed(document)
         and set(document["gate"]["verdicts"].values()) <= {"unchanged"}
         and all(store.get("skipped") for store in document["gold"])
     )
-    if idle:
+    if idle and not off:
         return "nothing to do: every day is ingested, published and exported"
-    return "\n".join(part(document) for part in (of_ingest, of_gate, of_gold))
+    parts = {"bronze": of_ingest, "silver": of_gate, "gold": of_gold}
+    return "\n".join(
+        f"{layer}: switched off in the settings, block processing"
+        if layer in off
+        else words(document)
+        for layer, words in parts.items()
+    )

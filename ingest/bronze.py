@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,38 @@ SCHEMA_VERSION = 1
 FOOTER_KEY = "quantmini"
 OHLC = ("open", "high", "low", "close")
 ROW_GROUP_ROWS = 131_072
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the columns of a bronze file are written.
+
+    Attributes:
+        compression: `zstd`, `gzip`, `snappy`, `lz4` or `none`.
+        level: of all columns; None is what measured best with zstd, and others' own default.
+        dictionary: keep names, dates and times as dictionaries.
+        statistics: keep the bounds of each column and row group.
+    """
+
+    compression: str = "zstd"
+    level: int | None = None
+    dictionary: bool = True
+    statistics: bool = True
+
+    def options(self, columns: list[str], repeating: list[str]) -> dict[str, Any]:
+        """The same for pyarrow's ParquetWriter, for these columns, of which some repeat values."""
+        levels: int | dict[str, int] | None = self.level
+        if levels is None and self.compression == "zstd":
+            levels = dict.fromkeys(columns, 1) | dict.fromkeys(repeating, 5)
+        return {
+            "compression": self.compression,
+            "compression_level": levels,
+            "use_dictionary": repeating if self.dictionary else False,
+            "write_statistics": self.statistics,
+        }
+
+
+MEASURED = Encoding()
 
 
 @dataclass(frozen=True)

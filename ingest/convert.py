@@ -32,11 +32,13 @@ class Limits:
         max_bad_share: a file with a larger share of quarantined rows fails whole, 0 to 1.
         row_group_rows: rows in a row group of the bronze file.
         slice_bytes: how much text is parsed at once.
+        encoding: of the bronze file.
     """
 
     max_bad_share: float = 0.5
     row_group_rows: int = bronze.ROW_GROUP_ROWS
     slice_bytes: int = flatfile.SLICE_BYTES
+    encoding: bronze.Encoding = bronze.MEASURED
 
 
 def convert(
@@ -58,8 +60,9 @@ def convert(
             quarantine are as they were.
     """
     target = layout.bronze(dataset, remote.day)
+    form = (limits.row_group_rows, limits.encoding)
     with replacing(target) as temporary:
-        with Writer(temporary, dataset, remote.day, limits.row_group_rows) as writer:
+        with Writer(temporary, dataset, remote.day, *form) as writer:
             draft = Draft(writer)
             good, broken = [], []
             for slice_, judged in checked(
@@ -78,7 +81,7 @@ def convert(
             good.clear()
             day, bad, dropped = _settled(day, bad, dataset)
             provenance = _balance(len(day.rows), bad, dropped, remote, etag, limits)
-            with Writer(temporary, dataset, remote.day, limits.row_group_rows) as writer:
+            with Writer(temporary, dataset, remote.day, *form) as writer:
                 writer.add(day)
                 writer.finish(provenance)
         os.utime(temporary, ns=(remote.mtime_ns, remote.mtime_ns))

@@ -90,7 +90,7 @@ class Run:
                 one for one in landed if not self.layout.bronze(dataset, one.remote.day).exists()
             ]
             with self.guard.room():
-                made = convert_together(fresh, self.layout, dataset)
+                made = convert_together(fresh, self.layout, dataset, self.limits)
             if not self.keep_landing:
                 for one in (one for one in landed if one.remote.day in made):
                     one.path.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest.bronze import FOOTER_KEY, Provenance, table
+from ingest.bronze import FOOTER_KEY, Encoding, Provenance, table
 from ingest.duplicates import in_order
 from ingest.exact import SPARE, Slice
 from lake.datasets import Dataset
@@ -30,10 +30,12 @@ class Writer:
     row group is one page, in which zstd finds more that repeats.
     """
 
-    def __init__(self, path: Path, dataset: Dataset, day: date, row_group_rows: int) -> None:
+    def __init__(
+        self, path: Path, dataset: Dataset, day: date, row_group_rows: int, encoding: Encoding
+    ) -> None:
         """Write a data set's trading day to a path, in row groups of so many rows."""
         self.path, self.dataset, self.day = path, dataset, day
-        self.row_group_rows = row_group_rows
+        self.row_group_rows, self.encoding = row_group_rows, encoding
         self._waiting: list[Slice] = []
         self._writer: pq.ParquetWriter | None = None
         self._encoder: ThreadPoolExecutor | None = None
@@ -103,9 +105,7 @@ class Writer:
         return pq.ParquetWriter(
             self.path,
             schema,
-            compression="zstd",
-            compression_level=dict.fromkeys(schema.names, 1) | dict.fromkeys(repeating, 5),
-            use_dictionary=repeating,
+            **self.encoding.options(schema.names, repeating),
             data_page_size=PAGE_BYTES,
             max_rows_per_page=self.row_group_rows,
             store_decimal_as_integer=True,

@@ -22,8 +22,6 @@ from lake.errors import CorruptFile, QuantminiError, SourceUnavailable, UsageErr
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 5
-
 
 class S3Source:
     """Flat files in an S3 bucket. One object serves all threads. Its repr shows no secret."""
@@ -36,6 +34,7 @@ class S3Source:
         secret: str,
         *,
         connections: int = 16,
+        retries: int = 4,
         pause: float = 0.5,
         read_timeout: float = 60,
     ) -> None:
@@ -47,6 +46,7 @@ class S3Source:
             key: access key id.
             secret: secret access key.
             connections: size of the connection pool; as many as threads fetch.
+            retries: of a request that failed.
             pause: seconds before the first retry of a broken answer; doubles each time.
             read_timeout: seconds without a byte after which an answer counts as broken.
 
@@ -54,10 +54,11 @@ class S3Source:
             UsageError: the endpoint is no URL.
         """
         self.endpoint, self.bucket, self.pause = endpoint, bucket, pause
+        self.attempts = retries + 1
         config = Config(
             signature_version="s3v4",
             s3={"addressing_style": "path"},
-            retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
+            retries={"mode": "adaptive", "total_max_attempts": self.attempts},
             connect_timeout=10,
             read_timeout=read_timeout,
             max_pool_connections=connections,
@@ -98,7 +99,7 @@ class S3Source:
 
     def _items(self, prefix: str) -> builtins.list[Any]:
         """What lies below a prefix. boto3 retries errors; an answer that is no XML is ours."""
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self.attempts):
             self._wait(attempt)
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=prefix
@@ -128,9 +129,9 @@ class S3Source:
             if stale != part:
                 stale.unlink(missing_ok=True)
         failure: QuantminiError = SourceUnavailable(f"{remote.key}: not fetched")
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self.attempts):
             if attempt:
-                log.warning("%s; attempt %d of %d", failure, attempt + 1, ATTEMPTS)
+                log.warning("%s; attempt %d of %d", failure, attempt + 1, self.attempts)
             self._wait(attempt)
             try:
                 self._continue(remote, part)

@@ -16,7 +16,7 @@ from lake.errors import CorruptFile, QuantminiError, SourceUnavailable, UsageErr
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 7
+RETRIES = 6
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Api:
         key: str,
         *,
         calls_per_minute: int | None = None,
+        retries: int = RETRIES,
         pause: float = 1.0,
         longest_wait: float = 600,
         timeout: float = 60,
@@ -47,7 +48,8 @@ class Api:
             base: URL of the server.
             key: the API key.
             calls_per_minute: what the plan allows; None for no limit.
-            pause: seconds before the first retry; doubles each time, to about a minute in all.
+            retries: of a call that failed.
+            pause: seconds before the first retry; doubles each time.
             longest_wait: seconds; a server that asks for more has failed.
             timeout: seconds without a byte after which an answer counts as broken.
             sleep: how to wait.
@@ -59,6 +61,7 @@ class Api:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UsageError(f"source.api_base {base!r} is not a URL")
         self.base, self.pause, self.longest_wait = base.rstrip("/"), pause, longest_wait
+        self.attempts = retries + 1
         self._client = RESTClient(key, connect_timeout=10, read_timeout=timeout, base=self.base)
         self._interval = 60 / calls_per_minute if calls_per_minute else 0.0
         self._sleep, self._next_call = sleep, 0.0
@@ -78,10 +81,10 @@ class Api:
             NotEntitled: the plan does not cover it.
             Refused: any other answer that trying again cannot change.
             CorruptFile: every answer was malformed.
-            SourceUnavailable: no proper answer in `ATTEMPTS`.
+            SourceUnavailable: no proper answer in all attempts.
         """
         failure: QuantminiError = SourceUnavailable(what)
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self.attempts):
             answer, wait = self._try(target, what)
             if isinstance(answer, Answer):
                 return answer
@@ -91,7 +94,7 @@ class Api:
                     f"{what}: {self.base} asks to wait {wait:,.0f} s; run again after that, "
                     "it continues here"
                 )
-            if attempt + 1 < ATTEMPTS:
+            if attempt + 1 < self.attempts:
                 wait = self.pause * 2**attempt if wait is None else wait
                 log.info("%s; waiting %.1f s, then attempt %d", failure, wait, attempt + 2)
                 self._sleep(wait)

@@ -22,20 +22,27 @@ from pydantic_settings import (
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
+    SettingsError,
 )
 
 from lake import profile
 from lake.errors import UsageError
 from lake.settings.base import PROJECT
+from lake.settings.files import YamlFile
 from lake.settings.gold import Gold, Universe, known_data_sets
 from lake.settings.lake import Lake, root_from_env
-from lake.settings.processing import Monitoring, Pipeline, Processing
+from lake.settings.mistakes import complaints, unknown_variables
+from lake.settings.monitoring import Monitoring
+from lake.settings.parquet import Parquet
+from lake.settings.processing import Pipeline, Processing
 from lake.settings.source import Source
 
 __all__ = ["CONFIG", "PROJECT", "Gold", "Settings", "Universe", "load"]
 
 CONFIG = PROJECT / "config"
+
+# An empty one, as in the example of credentials.yaml, is none.
+Secret = Annotated[SecretStr | None, BeforeValidator(lambda text: text or None)]
 
 
 class Settings(BaseSettings):
@@ -44,6 +51,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="QUANTMINI_",
         env_nested_delimiter="__",
+        env_ignore_empty=True,
         extra="forbid",
         populate_by_name=True,
         use_attribute_docstrings=True,
@@ -53,22 +61,23 @@ class Settings(BaseSettings):
     pipeline: Pipeline = Pipeline()
     source: Source = Source()
     processing: Processing = Processing()
+    parquet: Parquet = Parquet()
     monitoring: Monitoring = Monitoring()
     gold: Gold = Gold()
     # Which exist is written in the models' YAML, so dbt says when one does not.
     features: Annotated[dict[str, list[str]], AfterValidator(known_data_sets)] = {}
     """Data set → the features that silver computes, others stay null; all of them where a data set
-    is not named."""
-    s3_access_key_id: SecretStr | None = Field(
+    is not named. docs/features.md has their formulas."""
+    s3_access_key_id: Secret = Field(
         default=None, validation_alias=AliasChoices("POLYGON_S3_ACCESS_KEY_ID", "s3_access_key_id")
     )
     """Key of the flat files."""
-    s3_secret_access_key: SecretStr | None = Field(
+    s3_secret_access_key: Secret = Field(
         default=None,
         validation_alias=AliasChoices("POLYGON_S3_SECRET_ACCESS_KEY", "s3_secret_access_key"),
     )
     """Its secret."""
-    api_key: SecretStr | None = Field(
+    api_key: Secret = Field(
         default=None, validation_alias=AliasChoices("POLYGON_API_KEY", "api_key")
     )
     """Key of the REST API."""
@@ -95,8 +104,8 @@ class Settings(BaseSettings):
         return (
             init_settings,
             env_settings,
-            YamlConfigSettingsSource(settings_cls, CONFIG / "credentials.yaml"),
-            YamlConfigSettingsSource(settings_cls, CONFIG / "pipeline_config.yaml"),
+            YamlFile(settings_cls, CONFIG / "credentials.yaml"),
+            YamlFile(settings_cls, CONFIG / "pipeline_config.yaml"),
         )
 
 
@@ -106,12 +115,14 @@ def load() -> Settings:
     Raises:
         UsageError: a value does not fit, or a key is unknown; the message names it.
     """
+    wrong = unknown_variables(Settings)
     try:
-        return Settings()
+        found = Settings()
+    except SettingsError as error:
+        # A variable that stands for a list or a block and is not JSON; the text names the block.
+        raise UsageError(f"settings: {error}; write it as JSON") from None
     except ValidationError as error:
-        # A value may be a secret, so only the place and the complaint are shown.
-        complaints = [
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-            for item in error.errors(include_input=False)
-        ]
-    raise UsageError("settings: " + "; ".join(complaints))
+        wrong += complaints(error, Settings)
+    if wrong:
+        raise UsageError("settings: " + "; ".join(wrong))
+    return found

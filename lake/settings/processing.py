@@ -24,6 +24,10 @@ class Processing(Section):
     """A file with a larger share of bad rows is refused whole, 0 to 1."""
     keep_landing: bool = True
     """Keep the vendor's files after they are in bronze."""
+    enable_enrichment: bool = True
+    """Whether `run` and `backfill` go on to silver; without it they end with bronze."""
+    enable_binary_conversion: bool = True
+    """Whether they go on to Qlib's binaries; without it they end with silver."""
     max_memory_gb: float | None = Field(default=None, gt=0)
     """GiB that a run may hold: its loader all of it, DuckDB half. By default the mode's limit,
     four fifths of the usable memory and in streaming mode at most 14. More than there is counts as
@@ -33,15 +37,3 @@ class Processing(Section):
     most 2, 4 or 16 in streaming, batch or parallel mode."""
     max_concurrent_downloads: int | None = Field(default=None, ge=1)
     """Files fetched at a time. By default 2, 4 or 8."""
-
-
-class Monitoring(Section):
-    """The loader's memory guard."""
-
-    memory_warning_percent: float = Field(default=75, gt=0, le=100)
-    """Of the run's limit or of the machine: from here on the loader collects garbage and converts
-    fewer files at once."""
-    memory_critical_percent: float = Field(default=85, gt=0, le=100)
-    """From here on the loader begins no file until there is room."""
-    memory_pause_seconds: float = Field(default=60, ge=0)
-    """The longest such pause; then the run stops."""

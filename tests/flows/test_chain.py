@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from lake.catalog import connect
@@ -103,3 +104,22 @@ def test_query_formats(ran: Ran, tmp_path: Path, form: str) -> None:
         assert duckdb.sql(f"SELECT count(*) FROM read_parquet('{out}')").fetchall() == [(2,)]
     else:
         assert "│ NA" in out.read_text()
+
+
+def test_a_run_ends_where_the_settings_say(ran: Ran, tmp_path: Path) -> None:
+    source, layout = tmp_path / "source", Layout(tmp_path / "lake")
+    shutil.copytree(ran.source / DAY, source / DAY)
+    process = quantmini(
+        layout.root,
+        *("run", "stocks_daily", "--source", str(source)),
+        QUANTMINI_PROCESSING__ENABLE_ENRICHMENT="false",
+        QUANTMINI_PARQUET__COMPRESSION="snappy",
+        QUANTMINI_PARQUET__ROW_GROUP_ROWS="1024",
+    )
+    assert process.returncode == 0, process.stderr
+    assert "silver: switched off" in process.stdout
+    assert "gold: switched off" in process.stdout
+    assert not layout.catalog.exists()
+    assert not (layout.root / "gold").exists()
+    for path in layout.bronze_files(DATASETS["stocks_daily"]).values():
+        assert pq.ParquetFile(path).metadata.row_group(0).column(3).compression == "SNAPPY"

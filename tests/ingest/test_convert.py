@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -15,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest import flatfile
-from ingest.bronze import Provenance, read_provenance
+from ingest.bronze import Encoding, Provenance, read_provenance
 from ingest.convert import Limits, convert
 from ingest.source import RemoteFile
 from lake.datasets import DATASETS
@@ -32,11 +34,11 @@ def convert_bytes(
     name: str = "stocks_minute",
     day: date = DAY,
     max_bad_share: float = 1,
-    **sizes: int,
+    **limited: Any,
 ) -> Provenance:
     path = bucket.put(content, day, name)
     remote = RemoteFile(DATASETS[name].object_key(day), day, len(content), None, 1)
-    limits = Limits(max_bad_share, **sizes)
+    limits = replace(Limits(max_bad_share), **limited)
     return convert(path, bucket.layout, DATASETS[name], remote, "etag", limits)
 
 
@@ -394,3 +396,29 @@ def test_crash_before_the_rename_leaves_the_old_file(
             convert_bytes(bucket, packed(bar("NEW")))
     assert kept(bucket.layout)["symbol"].to_list() == ["OLD"]
     assert [path.suffix for path in bucket.layout.root.rglob("*") if path.is_file()] == [".parquet"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "compression"),
+    [
+        (Encoding(), "ZSTD"),
+        (Encoding("snappy", dictionary=False, statistics=False), "SNAPPY"),
+        (Encoding("gzip", 9), "GZIP"),
+    ],
+)
+def test_encodings_change_the_file_and_not_its_rows(
+    bucket: Bucket, encoding: Encoding, compression: str
+) -> None:
+    content = packed(*[bar(f"S{i:03}") for i in range(100)])
+    convert_bytes(bucket, content)
+    rows = kept(bucket.layout)
+    convert_bytes(bucket, content, encoding=encoding)
+    assert kept(bucket.layout).equals(rows)
+    file = pq.ParquetFile(bucket.layout.bronze(DATASETS["stocks_minute"], DAY))
+    group = file.metadata.row_group(0)
+    for index in range(group.num_columns):
+        column = group.column(index)
+        assert column.compression == compression
+        assert column.is_stats_set == encoding.statistics
+        repeats = column.path_in_schema in ("symbol", "date", "ts")
+        assert column.has_dictionary_page == (repeats and encoding.dictionary)

@@ -144,6 +144,21 @@ def test_content_that_is_not_what_was_listed(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("retries", [0, 2])
+def test_as_many_retries_as_are_allowed(
+    s3_server: Server, remote_bucket: Bucket, minutes: Dataset, tmp_path: Path, retries: int
+) -> None:
+    remote_bucket.put(packed(bar()))
+    bucket = remote_bucket.path.name
+    source = S3Source(s3_server.endpoint, bucket, KEY, SECRET, retries=retries, pause=0)
+    file = replace(listed(source, minutes), etag="0" * 32)
+    tries: list[int] = []
+    source._client.meta.events.register("before-send.s3.GetObject", lambda **_: tries.append(1))
+    with pytest.raises((CorruptFile, SourceUnavailable)):
+        source.fetch(file, tmp_path / "landed")
+    assert len(tries) == retries + 1
+
+
 def test_wrong_settings(s3_server: Server, remote_bucket: Bucket, minutes: Dataset) -> None:
     with pytest.raises(UsageError, match="POLYGON_S3_SECRET_ACCESS_KEY"):
         connect(s3_server, remote_bucket, secret="a-wrong-secret").list(minutes)

@@ -1,9 +1,16 @@
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from gold_export.options import DEFAULT_TOP
 from lake import settings
 from lake.errors import UsageError
+from lake.settings.document import document
+from lake.settings.mistakes import paths
+
+SECRETS = ("s3_access_key_id", "s3_secret_access_key", "api_key")
 
 
 @pytest.fixture(autouse=True)
@@ -51,9 +58,21 @@ def test_secrets_print_nowhere(monkeypatch):
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("source: {bukcet: x}", "source.bukcet"),
+        ("source: {bukcet: x}", "source.bukcet: unknown; did you mean source.bucket"),
+        ("sorce: {bucket: x}", "sorce: unknown; did you mean source"),
+        ("bucket: x", "bucket: unknown; did you mean source.bucket"),
+        ("pipeline: {source: {bucket: x}}", "pipeline.source: unknown; did you mean source"),
+        ("monitoring: {top: 3}", "monitoring.top: unknown; did you mean gold.stocks_minute.top"),
+        ("xyzzy: 1", "xyzzy: unknown; known: lake, pipeline"),
+        ("processing: {enable_validation: false}", "does not exist: every row is always checked"),
+        ("pipeline: {processing: {gc_frequency: 5}}", "pipeline.processing: unknown"),
+        ("source: {bucket: x}\nsource: {bucket: y}", "line 2: source is there twice"),
+        ("source: [", "line 1"),
+        ("- source", "has no keys"),
+        ("source: {max_retries: -1}", "source.max_retries"),
+        ("parquet: {compression: snappy, compression_level: 3}", "snappy has no compression_level"),
+        ("parquet: {compression: gzip, compression_level: 12}", "gzip is 1 to 9"),
         ("processing: {max_bad_share: 2}", "processing.max_bad_share"),
-        ("unknown: 1", "unknown"),
         ("gold: {adjustment: all}", "gold.adjustment"),
         ("gold: {lists: [0]}", "gold.lists"),
         ("gold: {types: {top5: [CS]}}", "gold.types"),
@@ -66,3 +85,83 @@ def test_mistakes_are_named_without_their_value(empty, text, named):
     (empty / "pipeline_config.yaml").write_text(text)
     with pytest.raises(UsageError, match=named):
         settings.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("QUANTMINI_SORCE__BUCKET", "did you mean QUANTMINI_SOURCE__BUCKET"),
+        ("QUANTMINI_SOURCE_BUCKET", "did you mean QUANTMINI_SOURCE__BUCKET"),
+        ("QUANTMINI_SOURCE__BUKCET", "QUANTMINI_SOURCE__BUKCET: unknown; did you mean source"),
+        ("QUANTMINI_THREAD", "did you mean QUANTMINI_THREADS"),
+        ("QUANTMINI_GOLD__LISTS", "gold"),
+    ],
+)
+def test_mistaken_variables_are_named(monkeypatch, name, named):
+    monkeypatch.setenv(name, "hunter2")
+    with pytest.raises(UsageError, match=named) as raised:
+        settings.load()
+    assert "hunter2" not in str(raised.value)
+
+
+def test_variables_that_are_no_settings_are_known(monkeypatch):
+    for name in ("LOG_LEVEL", "MEMORY_LIMIT", "THREADS", "MAX_TEMP_SIZE", "BATCH_ROWS"):
+        monkeypatch.setenv(f"QUANTMINI_{name}", "1")
+    settings.load()
+
+
+def test_a_mistake_in_the_credentials_shows_none_of_them(empty):
+    for text in ("api_key: [hunter2", "api_key: hunter2: x", "{hunter2", "api_key: {x: hunter2}"):
+        (empty / "credentials.yaml").write_text(text)
+        with pytest.raises(UsageError) as raised:
+            settings.load()
+        assert "hunter2" not in str(raised.value)
+
+
+def test_what_is_left_empty_counts_as_not_given(monkeypatch, empty):
+    example = (settings.PROJECT / "config/credentials.example.yaml").read_text()
+    (empty / "credentials.yaml").write_text(example)
+    (empty / "pipeline_config.yaml").write_text("source:\n  # bucket: x\n")
+    monkeypatch.setenv("QUANTMINI_SOURCE__BUCKET", "")
+    loaded = settings.load()
+    assert loaded.s3_access_key_id is loaded.s3_secret_access_key is loaded.api_key is None
+    assert loaded.source.bucket == "flatfiles"
+
+
+def test_the_file_has_every_setting_with_its_default(empty):
+    text = (settings.PROJECT / "config/pipeline_config.yaml").read_text()
+    written = yaml.safe_load(text)
+    defaults = settings.load().model_dump(exclude=set(SECRETS))
+    for path in paths(settings.Settings):
+        if path.split(".")[0] not in SECRETS:
+            assert re.search(rf"^[# ]*(- )?{path.rpartition('.')[2]}:", text, re.M) or (
+                path.startswith("gold.") and path.count(".") == 2
+            ), path
+    # Both leave it to the export, whose own defaults these are.
+    for store in ("stocks_minute", "options"):
+        assert written["gold"].pop(store) == {"top": DEFAULT_TOP[store]}
+        del defaults["gold"][store]
+    # Naming all features is naming none.
+    assert written.pop("features") == features()
+    del defaults["features"]
+    for block, values in written.items():
+        for name, value in values.items():
+            assert defaults[block][name] == value, name
+
+
+def features():
+    """The features of each data set, as the models' own YAML has them."""
+    folder = settings.PROJECT / "dbt_project/models/silver/features"
+    return {
+        path.stem: [
+            column["name"]
+            for column in yaml.safe_load(path.read_text())["models"][0]["columns"]
+            if column.get("config", {}).get("meta", {}).get("feature")
+        ]
+        for path in sorted(folder.glob("*.yml"))
+    }
+
+
+def test_the_page_is_made_from_the_settings():
+    page = settings.PROJECT / "docs/configuration.md"
+    assert page.read_text(encoding="utf-8") == document(), "run `just configuration`"

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 import pytest
 
 from ingest.reference.answers import asked_wait, following
-from ingest.reference.api import ATTEMPTS, Api
+from ingest.reference.api import RETRIES, Api
 from ingest.reference.sync import sync
 from lake.errors import UsageError
 from lake.layout import Layout
@@ -55,7 +55,7 @@ def test_a_fault_that_stays(layout: Layout, server: Vendor, name: str, words: st
     one(layout, server, "splits")
     before = rows(layout, "splits")
     server.tables["splits"] = [split("NEW")]
-    server.fail(SPLITS, *[FAULTS[name]] * ATTEMPTS)
+    server.fail(SPLITS, *[FAULTS[name]] * (RETRIES + 1))
     report = synced(layout, server, "splits", "ticker_types")
     [failure] = report.failed
     assert failure.table == "splits"
@@ -205,7 +205,7 @@ def test_a_base_that_is_no_url(base: str) -> None:
 
 
 def test_a_landed_page_that_rots_is_fetched_anew(layout: Layout, server: Vendor) -> None:
-    server.fail("cursor", Fault(), *[Fault(500)] * ATTEMPTS)
+    server.fail("cursor", Fault(), *[Fault(500)] * (RETRIES + 1))
     assert synced(layout, server, "splits").failed
     pages = sorted(layout.api_landing("splits").glob("*/*.json.gz"))
     assert len(pages) == 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.reference.api import ATTEMPTS, Api
+from ingest.reference.api import RETRIES, Api
 from ingest.reference.report import SyncReport
 from ingest.reference.sync import sync
 from lake.layout import Layout
@@ -18,7 +18,7 @@ from tests.ingest.reference.conftest import TODAY, fill, frame, one, rows, split
 from tests.ingest.reference.server import KEY, Fault, Vendor
 
 TABLES = ["tickers", "splits", "option_contracts"]
-BROKEN = [Fault(500)] * ATTEMPTS
+BROKEN = [Fault(500)] * (RETRIES + 1)
 
 
 def load(root: Path, base: str) -> SyncReport:
