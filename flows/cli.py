@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows import stopping
 from flows.reference import app as reference
 from lake.datasets import pick
 from lake.errors import QuantminiError, UsageError
@@ -232,7 +233,11 @@ def finish(document: dict[str, Any], words: Any, as_json: bool) -> None:
 
 
 def main() -> None:
-    """Entry point: known errors print one line on stderr and exit 1; usage errors exit 2."""
+    """Entry point: known errors print one line on stderr and exit 1; usage errors exit 2.
+
+    A signal that asks for an end has its own exit code, 128 and its number.
+    """
+    stopping.listen()
     logging.basicConfig(
         level=os.environ.get("QUANTMINI_LOG_LEVEL", "WARNING"),
         format="%(levelname)s %(message)s",
@@ -243,3 +248,9 @@ def main() -> None:
     except QuantminiError as error:
         typer.echo(f"quantmini: {error}", err=True)
         sys.exit(2 if isinstance(error, UsageError) else 1)
+    except BaseException:
+        signal = stopping.received()
+        if signal is None:
+            raise
+        typer.echo(f"quantmini: {stopping.words(signal)}", err=True)
+        sys.exit(128 + signal)

@@ -14,9 +14,11 @@ from typing import Any
 
 from lake import engine
 from lake.datasets import DATASETS, Dataset
+from lake.disk import disk_full, says_full
 from lake.files import read_json, write_json
 from lake.inventory import written
 from lake.layout import Layout
+from lake.lock import descriptors
 from lake.profile import Limits
 from lake.settings import PROJECT
 
@@ -154,6 +156,9 @@ def build(layout: Layout, limits: Limits, datasets: list[Dataset]) -> dict[str, 
         `models`: names of the feature models that succeeded; `seconds` of each node; `failures`
         and `warnings`: findings. A run that dies before it has results is a failure of every data
         set.
+
+    Raises:
+        DiskFull: dbt met a full disk.
     """
     run_results = layout.dbt_target / "run_results.json"
     run_results.unlink(missing_ok=True)
@@ -166,7 +171,10 @@ def build(layout: Layout, limits: Limits, datasets: list[Dataset]) -> dict[str, 
         capture_output=True,
         text=True,
         check=False,
+        pass_fds=descriptors(),
     )
+    if process.returncode and says_full(process.stdout + process.stderr):
+        raise disk_full(layout.root)
     for line in process.stdout.splitlines():
         log.debug("%s", line)
     if not run_results.exists():

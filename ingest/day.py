@@ -25,6 +25,7 @@ from ingest.report import (
 from ingest.source import RemoteFile, Source
 from ingest.together import Landed, convert_together
 from lake.datasets import Dataset
+from lake.disk import is_full
 from lake.errors import (
     WORTH_RETRYING,
     CorruptFile,
@@ -66,6 +67,7 @@ class Run:
         Raises:
             UsageError: no day can succeed with these settings.
             OutOfMemory: neither could the next.
+            OSError: the disk is full, so neither could the next.
         """
         began = time.perf_counter()
         made = self._together(dataset, files) if len(files) > 1 else {}
@@ -97,6 +99,8 @@ class Run:
         except OutOfMemory:
             raise
         except (QuantminiError, OSError) as error:
+            if is_full(error):
+                raise
             log.debug("%s: %s; the days are ingested one by one", dataset.name, error)
         return made
 
@@ -106,6 +110,7 @@ class Run:
         Raises:
             UsageError: no day can succeed with these settings.
             OutOfMemory: neither could the next.
+            OSError: the disk is full, so neither could the next.
         """
         day, key = remote.day, remote.key
         began = time.perf_counter()
@@ -118,6 +123,8 @@ class Run:
         except (UsageError, OutOfMemory):
             raise
         except (QuantminiError, OSError) as error:
+            if is_full(error):
+                raise
             message = str(error) if isinstance(error, QuantminiError) else f"{key}: {error}"
             log.error("%s: %s", dataset.name, message)
             return Failed(dataset.name, day, message, isinstance(error, WORTH_RETRYING))

@@ -29,6 +29,10 @@ class BadData(QuantminiError):
     """A file is whole but its content breaks the contract: fix the data or the setting it names."""
 
 
+class DiskFull(QuantminiError):
+    """There is no space left: free some, then give the same command again."""
+
+
 class LakeBusy(QuantminiError):
     """Another run writes to this lake: wait until it ends."""
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from filelock import FileLock, Timeout
-
+from lake.disk import naming_full_disk
 from lake.errors import LakeBusy
 from lake.layout import Layout
 
-# Seconds between two looks of a process that waits.
-POLL = 0.05
+_held: list[int] = []
 
 
 @contextmanager
@@ -25,20 +24,41 @@ def writing(layout: Layout, *, wait: bool = False) -> Iterator[None]:
 
     Raises:
         LakeBusy: another process holds it; the message names its pid.
+        DiskFull: there was no space left for what was written meanwhile.
     """
+    with naming_full_disk(layout.root), _locked(layout, wait):
+        yield
+
+
+@contextmanager
+def _locked(layout: Layout, wait: bool) -> Iterator[None]:
     layout.lock.parent.mkdir(parents=True, exist_ok=True)
     owner = layout.lock.with_suffix(".pid")
-    lock = FileLock(layout.lock)
+    handle = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        lock.acquire(timeout=-1 if wait else 0, poll_interval=POLL)
-    except Timeout:
-        holder = owner.read_text().strip() if owner.exists() else "unknown"
-        raise LakeBusy(
-            f"process {holder} is writing to {layout.root}; wait until it ends and run again"
-        ) from None
-    try:
-        owner.write_text(f"{os.getpid()}\n")
-        yield
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = owner.read_text().strip() if owner.exists() else "unknown"
+            raise LakeBusy(
+                f"process {holder} is writing to {layout.root}; wait until it and the dbt that it "
+                "started have ended, then run again"
+            ) from None
+        _held.append(handle)
+        try:
+            owner.write_text(f"{os.getpid()}\n")
+            yield
+        finally:
+            _held.remove(handle)
+            owner.unlink(missing_ok=True)
     finally:
-        owner.unlink(missing_ok=True)
-        lock.release()
+        os.close(handle)
+
+
+def descriptors() -> tuple[int, ...]:
+    """The locks that this process holds, for `pass_fds` of a process that writes for it.
+
+    A lock is dropped when the last of its holders has ended: a dbt that outlives its killed parent
+    keeps it.
+    """
+    return tuple(_held)

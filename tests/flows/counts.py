@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
@@ -29,11 +30,11 @@ def bronze_rows(layout: Layout) -> dict[tuple[str, str], int]:
     }
 
 
-def silver_rows(layout: Layout) -> dict[tuple[str, str], int]:
+def silver_rows(layout: Layout, names: Iterable[str] = DATASETS) -> dict[tuple[str, str], int]:
     with connect(layout, "1GB", 2) as lake:
         return {
             (name, str(day)): rows
-            for name in DATASETS
+            for name in names
             for day, rows in lake.sql(
                 f"SELECT date, count(*) FROM silver.{name} GROUP BY date"
             ).fetchall()

@@ -63,7 +63,7 @@ def _hold(root: Path, ready: "multiprocessing.synchronize.Event") -> None:
 
 def test_a_killed_owner_holds_nothing(tmp_path):
     ready = multiprocessing.Event()
-    owner = multiprocessing.Process(target=_hold, args=(tmp_path, ready))
+    owner = multiprocessing.Process(target=_hold, args=(tmp_path, ready), daemon=True)
     owner.start()
     assert ready.wait(30)
     with (
