@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from lake.settings.base import PROJECT
-
 PREFIX = "QUANTMINI_"
+# Variables that are no settings: the log level of stderr, and what dbt's files ask for.
+OTHERS = ("LOG_LEVEL", "MEMORY_LIMIT", "THREADS", "MAX_TEMP_SIZE", "BATCH_ROWS")
 # Settings of the design that were left out, and what there is instead.
 LEFT_OUT = {
     "processing.enable_validation": "every row is always checked; see processing.max_bad_share",
@@ -93,17 +92,9 @@ def unknown_variables(model: type[BaseModel]) -> list[str]:
     if not strange:
         return []
     settings = [PREFIX + path.replace(".", "__").upper() for path in paths(model)]
-    others = list(_other_variables())
+    others = [PREFIX + name for name in OTHERS]
     lines = []
     for name in (name for name in strange if name.upper() not in others):
         meant = difflib.get_close_matches(name.upper(), [*settings, *others], 1)
         lines.append(f"{name}: unknown variable" + (f"; did you mean {meant[0]}?" if meant else ""))
     return lines
-
-
-def _other_variables() -> Iterator[str]:
-    """Those that are no settings: the log level of stderr, and what dbt's files ask for."""
-    yield f"{PREFIX}LOG_LEVEL"
-    for path in (PROJECT / "profiles.yml", PROJECT / "dbt_project/dbt_project.yml"):
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        yield from re.findall(rf"env_var\('({PREFIX}\w+)'", text)

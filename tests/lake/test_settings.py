@@ -105,8 +105,11 @@ def test_mistaken_variables_are_named(monkeypatch, name, named):
 
 
 def test_variables_that_are_no_settings_are_known(monkeypatch):
-    for name in ("LOG_LEVEL", "MEMORY_LIMIT", "THREADS", "MAX_TEMP_SIZE", "BATCH_ROWS"):
-        monkeypatch.setenv(f"QUANTMINI_{name}", "1")
+    """Those of dbt's files among them, or dbt could not read the settings."""
+    files = [settings.PROJECT / name for name in ("profiles.yml", "dbt_project/dbt_project.yml")]
+    text = "".join(path.read_text() for path in files)
+    for name in {"QUANTMINI_LOG_LEVEL", *re.findall(r"QUANTMINI_\w+", text)}:
+        monkeypatch.setenv(name, "1")
     settings.load()
 
 
