@@ -217,7 +217,7 @@ def sizes(source: Path, root: Path, rows: int) -> None:
     """How large bronze is beside its csv.gz, with the row groups of the modes."""
     packed = source.stat().st_size
     print(f"\ncsv.gz {packed / rows:.1f} bytes a row; bronze as a share of it:", end="")
-    for groups in (50_000, 100_000, 200_000):
+    for groups in (65_536, 131_072, 262_144):
         layout = Layout(root / f"size-{groups}")
         limits = Limits(row_group_rows=groups)
         convert(source, layout, MINUTE, remote(MINUTE, FIRST, source), "etag", limits)

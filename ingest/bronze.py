@@ -29,7 +29,7 @@ class Encoding:
     Attributes:
         compression: `zstd`, `gzip`, `snappy`, `lz4` or `none`.
         level: of all columns; None is what measured best with zstd, and others' own default.
-        dictionary: keep names, dates and times as dictionaries.
+        dictionary: keep dates, times, and names of minute bars, as dictionaries.
         statistics: keep the bounds of each column and row group.
     """
 
@@ -38,11 +38,14 @@ class Encoding:
     dictionary: bool = True
     statistics: bool = True
 
-    def options(self, columns: list[str], repeating: list[str]) -> dict[str, Any]:
-        """The same for pyarrow's ParquetWriter, for these columns, of which some repeat values."""
+    def options(self, columns: list[str], dataset: Dataset) -> dict[str, Any]:
+        """The same for pyarrow's ParquetWriter, for these columns of a data set."""
+        # In a day file a name stands once.
+        repeating = [*([dataset.instrument] if dataset.minute else []), "date", "ts"]
         levels: int | dict[str, int] | None = self.level
         if levels is None and self.compression == "zstd":
-            levels = dict.fromkeys(columns, 1) | dict.fromkeys(repeating, 5)
+            levels = dict.fromkeys(columns, 1) | dict.fromkeys(repeating, 7)
+            levels |= dict.fromkeys(OHLC if dataset.minute else (), 6)
         return {
             "compression": self.compression,
             "compression_level": levels,

@@ -25,9 +25,9 @@ PAGE_BYTES = 1 << 27
 class Writer:
     """A Parquet file of bronze rows. Left without `finish`, what was written is no use.
 
-    Chosen by measurement (docs/decisions/003): plain prices with zstd 1 are smaller than with a
-    dictionary or deltas, and so is volume; times repeat, so they take a dictionary. A column of a
-    row group is one page, in which zstd finds more that repeats.
+    By default as measured best (docs/decisions/003): plain prices with zstd 6 are smaller than with
+    a dictionary or deltas, and so is volume, of which zstd 1 makes the least; times repeat, so they
+    take a dictionary. A column of a row group is one page, in which zstd finds more that repeats.
     """
 
     def __init__(
@@ -101,11 +101,10 @@ class Writer:
         self._writer.write_table(rows, self.row_group_rows)
 
     def _opened(self, schema: pa.Schema) -> pq.ParquetWriter:
-        repeating = [self.dataset.instrument, "date", "ts"]
         return pq.ParquetWriter(
             self.path,
             schema,
-            **self.encoding.options(schema.names, repeating),
+            **self.encoding.options(schema.names, self.dataset),
             data_page_size=PAGE_BYTES,
             max_rows_per_page=self.row_group_rows,
             store_decimal_as_integer=True,

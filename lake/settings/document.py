@@ -38,9 +38,9 @@ read; no run reads it, since it would be wrong in a smaller container.
 
 | mode | usable memory | memory of a run | workers | downloads | row group |
 |---|---|---|---|---|---|
-| streaming | below 32 GiB | four fifths, at most 14 GiB | 2 | 2 | 50,000 |
-| batch | below 64 GiB | four fifths, at most 40 GiB | 4 | 4 | 100,000 |
-| parallel | from 64 GiB on | four fifths | 16 | 8 | 200,000 |
+| streaming | below 32 GiB | four fifths, at most 14 GiB | 2 | 2 | 65,536 |
+| batch | below 64 GiB | four fifths, at most 40 GiB | 4 | 4 | 131,072 |
+| parallel | from 64 GiB on | four fifths | 16 | 8 | 262,144 |
 
 Workers are never more than the processors. DuckDB gets half of the memory, since its limit covers
 its buffers alone, as many threads as there are workers, and for its spill four fifths of the free

@@ -20,14 +20,14 @@ class Parquet(Section):
     compression: Literal["zstd", "gzip", "snappy", "lz4", "none"] = "zstd"
     """`zstd` makes the smallest files in the least time, `snappy` is read by the oldest tools."""
     compression_level: int | None = None
-    """1 to 22 of zstd or 1 to 9 of gzip, for all columns; by default 1 for prices and volume and 5
-    for names and times."""
+    """1 to 22 of zstd or 1 to 9 of gzip, for all columns; by default 6 for prices of minutes, 7
+    for names and times and 1 for the rest. 1 is the fastest: files are a twentieth larger."""
     use_dictionary: bool = True
-    """Keep names and times as dictionaries."""
+    """Keep times, and names of minute bars, as dictionaries."""
     write_statistics: bool = True
     """Keep the least and largest value of each column and row group, by which queries skip."""
     row_group_rows: int | None = Field(default=None, ge=1024)
-    """Rows of a row group; by default 50,000, 100,000 or 200,000 in streaming, batch or parallel
+    """Rows of a row group; by default 65,536, 131,072 or 262,144 in streaming, batch or parallel
     mode. A group is held in memory while it is written."""
 
     @model_validator(mode="after")

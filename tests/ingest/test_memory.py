@@ -122,7 +122,7 @@ def test_the_mode_reaches_the_files(bucket: Bucket, mode: str) -> None:
     ended = quantmini(bucket.layout.root, *words, QUANTMINI_PIPELINE__MODE=mode)
     assert ended.returncode == 0, ended.stderr
     path = bucket.layout.bronze(DATASETS["stocks_minute"], DAY)
-    groups = {"streaming": [50_000, 50_000, 20_000], "parallel": [120_000]}[mode]
+    groups = {"streaming": [65_536, 54_464], "parallel": [120_000]}[mode]
     found = pl.scan_parquet(path).select(pl.len()).collect().item()
     assert found == sum(groups)
     assert row_groups(path) == groups
