@@ -1,0 +1,32 @@
+"""Bare DuckDB runs the statement that dbt compiled: what dbt, the lake and the gate add."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+
+from lake.calendar import sessions
+
+BARS = """
+    CREATE TEMP VIEW bars AS
+    SELECT * REPLACE (
+        open::decimal(18, 6) AS open, high::decimal(18, 6) AS high, low::decimal(18, 6) AS low,
+        close::decimal(18, 6) AS close, volume::decimal(18, 6) AS volume
+    ), false AS is_context
+    FROM raw_bars
+"""
+
+
+def build(compiled: str, files: list[Path], target: Path, memory_limit: str) -> None:
+    """One compiled model of stocks over bronze files, into one Parquet file."""
+    config = {"threads": 2, "memory_limit": memory_limit, "preserve_insertion_order": False}
+    with duckdb.connect(config=config) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.from_parquet([str(path) for path in files]).create_view("raw_bars")
+        connection.execute(BARS)
+        connection.register("exchange_sessions", sessions())
+        connection.execute("CREATE TEMP TABLE splits (symbol varchar, ex_date date, ratio double)")
+        statement = re.sub(r'"\w+"\."\w+"\."sessions"', "exchange_sessions", compiled)
+        connection.sql(statement).write_parquet(str(target), compression="zstd")
