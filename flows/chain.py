@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
     Returns:
         `ingested`, `skipped`, `failed`, `gate`, `published` and `gold` (DESIGN.md section 6).
     """
-    with recorded(request.layout, request.command) as recording, writing(request.layout):
+    with recorded(request.settings, request.command) as recording, writing(request.layout):
         measured = recording.measured(step)
         bounds = step("profile", request.settings.limits)
         report = measured("ingest", ingest_stage, request, bounds)
@@ -86,7 +86,7 @@ def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
 
 def ingest_only(request: Request) -> dict[str, Any]:
     """Flat files to bronze, and no further."""
-    with recorded(request.layout, "ingest") as recording, writing(request.layout):
+    with recorded(request.settings, "ingest") as recording, writing(request.layout):
         bounds = request.settings.limits()
         report = recording.measured(call)("ingest", ingest_stage, request, bounds)
         return recording.outcome(report.as_dict())
@@ -94,7 +94,7 @@ def ingest_only(request: Request) -> dict[str, Any]:
 
 def transform_only(request: Request) -> dict[str, Any]:
     """Bronze to published silver."""
-    with recorded(request.layout, "transform") as recording, writing(request.layout):
+    with recorded(request.settings, "transform") as recording, writing(request.layout):
         bounds = request.settings.limits()
         gate = recording.measured(call)("transform", transform_stage, request, bounds)
         published = catalog.published(request.layout)
@@ -103,7 +103,7 @@ def transform_only(request: Request) -> dict[str, Any]:
 
 def export_only(request: Request, verified: bool = False) -> dict[str, Any]:
     """Published silver to gold; on demand each store is then compared with silver by pyqlib."""
-    with recorded(request.layout, "export") as recording, writing(request.layout):
+    with recorded(request.settings, "export") as recording, writing(request.layout):
         bounds = request.settings.limits()
         gold = recording.measured(call)("export", export_stage, request, bounds)
         if verified:
@@ -154,7 +154,11 @@ def conversion(settings: Settings, bounds: Limits) -> convert.Limits:
 
 def transform_stage(request: Request, bounds: Limits) -> Gate:
     """Bronze to silver, tested and published."""
-    return transform(request.layout, bounds, request.datasets, request.settings.features)
+    settings, timing = request.settings, None
+    if settings.monitoring.enable_profiling:
+        now = datetime.now(UTC)
+        timing = request.layout.log("performance") / f"profile-dbt-{now:%Y%m%dT%H%M%SZ}.pstats"
+    return transform(request.layout, bounds, request.datasets, settings.features, timing)
 
 
 def open_source(request: Request, bounds: Limits) -> Source:

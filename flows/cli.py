@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from flows import stopping
+from flows.profiling import Profile
 from flows.reference import app as reference
 from lake.datasets import pick
 from lake.errors import QuantminiError, UsageError
@@ -61,6 +62,7 @@ def run(
     source: From = "s3",
     prefect: Prefect = False,
     as_json: Json = False,
+    _profiled: Profile = False,
 ) -> None:
     """The daily flow: everything missing, from flat files to Qlib."""
     from flows import summary
@@ -76,6 +78,7 @@ def backfill(
     source: From = "s3",
     prefect: Prefect = False,
     as_json: Json = False,
+    _profiled: Profile = False,
 ) -> None:
     """The daily flow for a range of past days."""
     from flows import summary
@@ -91,6 +94,7 @@ def ingest(
     end: End = None,
     source: From = "s3",
     as_json: Json = False,
+    _profiled: Profile = False,
 ) -> None:
     """Flat files to bronze."""
     from flows import summary
@@ -100,7 +104,7 @@ def ingest(
 
 
 @app.command()
-def transform(datasets: Datasets = None, as_json: Json = False) -> None:
+def transform(datasets: Datasets = None, as_json: Json = False, _profiled: Profile = False) -> None:
     """Bronze to silver, tested and published: dbt build."""
     from flows import summary
     from flows.chain import transform_only
@@ -115,6 +119,7 @@ def export(
         False
     ),
     as_json: Json = False,
+    _profiled: Profile = False,
 ) -> None:
     """Published silver to Qlib."""
     from flows import summary
@@ -232,18 +237,33 @@ def finish(document: dict[str, Any], words: Any, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
+def log_to_stderr(level: str) -> None:
+    """Show messages from a level on.
+
+    The handler has the level, not the loggers: files may take more (flows.logs).
+
+    Raises:
+        UsageError: there is no such level.
+    """
+    stderr = logging.StreamHandler()
+    stderr.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    try:
+        stderr.setLevel(level.upper())
+    except ValueError:
+        raise UsageError(
+            f"QUANTMINI_LOG_LEVEL {level}: use DEBUG, INFO, WARNING or ERROR"
+        ) from None
+    logging.basicConfig(level=stderr.level, handlers=[stderr])
+
+
 def main() -> None:
     """Entry point: known errors print one line on stderr and exit 1; usage errors exit 2.
 
     A signal that asks for an end has its own exit code, 128 and its number.
     """
     stopping.listen()
-    logging.basicConfig(
-        level=os.environ.get("QUANTMINI_LOG_LEVEL", "WARNING"),
-        format="%(levelname)s %(message)s",
-        stream=sys.stderr,
-    )
     try:
+        log_to_stderr(os.environ.get("QUANTMINI_LOG_LEVEL") or "WARNING")
         app()
     except QuantminiError as error:
         typer.echo(f"quantmini: {error}", err=True)

@@ -58,7 +58,11 @@ class Gate:
 
 
 def transform(
-    layout: Layout, limits: Limits, datasets: list[Dataset], features: dict[str, list[str]]
+    layout: Layout,
+    limits: Limits,
+    datasets: list[Dataset],
+    features: dict[str, list[str]],
+    timing: Path | None = None,
 ) -> Gate:
     """Bring silver up to bronze with `dbt build`, unless nothing changed since it last passed.
 
@@ -68,6 +72,7 @@ def transform(
         datasets: what to build.
         features: the configured features, which dbt reads from the settings itself; a change of
             them is a change of silver.
+        timing: where dbt is to write a profile of itself, for Python's pstats.
     """
     fingerprints = {
         dataset.name: fingerprint(layout, dataset, features.get(dataset.name))
@@ -79,7 +84,7 @@ def transform(
     if not changed:
         return gate
     began = datetime.now(UTC)
-    results = build(layout, limits, changed)
+    results = build(layout, limits, changed, timing)
     if layout.catalog.exists():
         gate.written = [
             {
@@ -149,7 +154,9 @@ def environment(layout: Layout, limits: Limits) -> dict[str, str]:
     }
 
 
-def build(layout: Layout, limits: Limits, datasets: list[Dataset]) -> dict[str, Any]:
+def build(
+    layout: Layout, limits: Limits, datasets: list[Dataset], timing: Path | None = None
+) -> dict[str, Any]:
     """Run dbt; give the models that were built and the nodes that failed.
 
     Returns:
@@ -162,7 +169,11 @@ def build(layout: Layout, limits: Limits, datasets: list[Dataset]) -> dict[str, 
     """
     run_results = layout.dbt_target / "run_results.json"
     run_results.unlink(missing_ok=True)
-    command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", *arguments(datasets)]
+    program = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors"]
+    if timing is not None:
+        timing.parent.mkdir(parents=True, exist_ok=True)
+        program += ["--record-timing-info", str(timing)]
+    command = [*program, *arguments(datasets)]
     log.info("running %s", " ".join(command[1:]))
     process = subprocess.run(
         command,

@@ -14,14 +14,17 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from flows.logs import RUNS, logged, secrets, without
 from flows.peak import Peak
+from flows.profiling import profiled
 from flows.summary import complaints, has_failed
 from lake import records
-from lake.errors import UsageError
+from lake.errors import QuantminiError, UsageError
 from lake.layout import Layout
+from lake.settings import Settings
 
 # Errors that a record keeps, and characters of each.
 SHOWN, LENGTH = 5, 300
@@ -32,9 +35,11 @@ Step = Callable[..., Any]
 class Recording:
     """One command under way."""
 
-    def __init__(self, layout: Layout, command: str) -> None:
+    def __init__(self, settings: Settings, command: str) -> None:
         """Begin the record of a command."""
-        self.layout, self.command, self.run = layout, command, uuid.uuid4().hex
+        self.layout, self.command, self.run = Layout(settings.lake.root), command, uuid.uuid4().hex
+        self._hidden = frozenset(secrets(settings))
+        self._interval = settings.monitoring.memory_check_interval
         self._document: dict[str, Any] = {}
         self._began = time.perf_counter()
 
@@ -43,7 +48,7 @@ class Recording:
 
         def measuring(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
             began = time.perf_counter()
-            with Peak() as peak:
+            with Peak(self._interval) as peak:
                 result = step(name, function, *arguments)
             seconds = time.perf_counter() - began
             parts = PARTS[name](result)
@@ -58,6 +63,7 @@ class Recording:
         seconds = facts.pop("seconds")
         speed = round(facts["rows"] / seconds) if seconds else 0
         facts |= {"seconds": round(seconds, 3), "rows_per_second": speed}
+        RUNS.info("%s done", name, extra={"fields": facts})
         records.append(self.layout, "stages", {"run": self.run, "stage": name, **facts})
 
     def outcome(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -70,8 +76,9 @@ class Recording:
         document = self._document
         code, errors = int(has_failed(document)), complaints(document)
         if error is not None:
-            code = 2 if isinstance(error, UsageError) else 1
+            code = _code(error)
             errors = [f"{type(error).__name__}: {error}"]
+        errors = [without(self._hidden, text) for text in errors]
         done = [*document.get("ingested", []), *document.get("synced", [])]
         gate = document.get("gate", {})
         facts = {
@@ -88,18 +95,38 @@ class Recording:
             "warnings": len(gate.get("warnings", [])),
         }
         records.append(self.layout, "runs", facts)
+        known = error is None or isinstance(error, QuantminiError | SystemExit)
+        for text in errors:
+            RUNS.error("%s", text, exc_info=None if known else error)
+        RUNS.info("%s ended with %d", self.command, code, extra={"fields": facts})
+
+
+def _code(error: BaseException) -> int:
+    """The exit code of a command that ends in this error."""
+    if isinstance(error, SystemExit) and isinstance(error.code, int):
+        return error.code
+    return 2 if isinstance(error, UsageError) else 1
 
 
 @contextmanager
-def recorded(layout: Layout, command: str) -> Iterator[Recording]:
-    """Record a command however it ends: with the outcome it was given, or the error it raised."""
-    recording = Recording(layout, command)
-    try:
-        yield recording
-    except BaseException as error:
-        recording.ended(error)
-        raise
-    recording.ended()
+def recorded(settings: Settings, command: str) -> Iterator[Recording]:
+    """Record a command however it ends: with the outcome it was given, or the error it raised.
+
+    Meanwhile what it logs is kept, and it is profiled if the settings say so.
+    """
+    recording = Recording(settings, command)
+    with ExitStack() as watches:
+        watches.enter_context(logged(settings, {"command": command, "run": recording.run}))
+        if settings.monitoring.enable_profiling:
+            report = recording.layout.log("performance") / f"profile-{recording.run}"
+            watches.enter_context(profiled(report))
+        RUNS.info("%s begins", command)
+        try:
+            yield recording
+        except BaseException as error:
+            recording.ended(error)
+            raise
+        recording.ended()
 
 
 def _of_ingest(report: Any) -> list[dict[str, Any]]:

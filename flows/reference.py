@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.profiling import Profile
 from lake.errors import UsageError
 from lake.layout import Layout
 from lake.settings import Settings, load
@@ -44,6 +45,7 @@ def sync(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    _profiled: Profile = False,
 ) -> None:
     """Bring reference tables up to date; a sync that was broken off continues."""
     from flows.cli import finish
@@ -79,7 +81,7 @@ def synced(
         pause=source.retry_delay_seconds,
     )
     layout = Layout(settings.lake.root)
-    with recorded(layout, "reference sync") as recording, progress() as on_page:
+    with recorded(settings, "reference sync") as recording, progress() as on_page:
         fetch = partial(
             sync_tables,
             full=full,

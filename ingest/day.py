@@ -126,7 +126,7 @@ class Run:
             if is_full(error):
                 raise
             message = str(error) if isinstance(error, QuantminiError) else f"{key}: {error}"
-            log.error("%s: %s", dataset.name, message)
+            log.warning("%s: %s", dataset.name, message)
             return Failed(dataset.name, day, message, isinstance(error, WORTH_RETRYING))
         if known is None:
             return Skipped(dataset.name, day, UP_TO_DATE)

@@ -41,3 +41,13 @@ def write_json(path: Path, document: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read a JSON document; an absent file is an empty one."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file. It is one write, so lines of many processes never mix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(handle, f"{line}\n".encode())
+    finally:
+        os.close(handle)

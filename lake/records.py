@@ -8,31 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from lake.files import append_line
 from lake.layout import Layout
 
 Kind = Literal["runs", "stages", "queries"]
 
 
 def append(layout: Layout, kind: Kind, record: dict[str, Any]) -> None:
-    """Add one record with its moment, `at`, in UTC. Many processes may do so at once.
-
-    A line is one write to a file opened for appending, so lines never mix.
-    """
+    """Add one record with its moment, `at`, in UTC. Many processes may do so at once."""
     moment = datetime.now(UTC)
     line = json.dumps({"at": moment.isoformat(timespec="milliseconds"), **record}, default=str)
     path = layout.log("performance") / f"{kind}-{moment:%Y-%m}.jsonl"
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(handle, f"{line}\n".encode())
-        finally:
-            os.close(handle)
+        append_line(path, line)
 
 
 def read(layout: Layout, kind: Kind, since: timedelta) -> Iterator[dict[str, Any]]:
