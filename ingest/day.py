@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from threading import Semaphore
 
 from ingest.bronze import Provenance, read_provenance
@@ -64,62 +67,39 @@ class Run:
     def days(self, dataset: Dataset, files: list[RemoteFile]) -> list[Outcome]:
         """Ingest some days, which are converted together as far as they are regular.
 
-        Raises:
-            UsageError: no day can succeed with these settings.
-            OutOfMemory: neither could the next.
-            OSError: the disk is full, so neither could the next.
-        """
-        began = time.perf_counter()
-        made = self._together(dataset, files) if len(files) > 1 else {}
-        seconds = (time.perf_counter() - began) / len(files)
-        return [
-            self._ingested(dataset, made[file.day], file.day, seconds)
-            if file.day in made
-            else self.day(dataset, file)
-            for file in files
-        ]
-
-    def _together(self, dataset: Dataset, files: list[RemoteFile]) -> dict[date, Provenance]:
-        """The days that were converted; any other is still to be ingested by itself."""
-        made: dict[date, Provenance] = {}
-        try:
-            landed = []
-            for file in files:
-                path = self.layout.landing(dataset, file.day)
-                with self.downloads:
-                    landed.append(Landed(file, path, self.source.fetch(file, path)))
-            fresh = [
-                one for one in landed if not self.layout.bronze(dataset, one.remote.day).exists()
-            ]
-            with self.guard.room():
-                made = convert_together(fresh, self.layout, dataset, self.limits)
-            if not self.keep_landing:
-                for one in (one for one in landed if one.remote.day in made):
-                    one.path.unlink(missing_ok=True)
-        except OutOfMemory:
-            raise
-        except (QuantminiError, OSError) as error:
-            if is_full(error):
-                raise
-            log.debug("%s: %s; the days are ingested one by one", dataset.name, error)
-        return made
-
-    def day(self, dataset: Dataset, remote: RemoteFile) -> Outcome:
-        """Ingest one day; what goes wrong with it is an outcome, not an exception.
+        What goes wrong with a day is its outcome, not an exception.
 
         Raises:
             UsageError: no day can succeed with these settings.
             OutOfMemory: neither could the next.
             OSError: the disk is full, so neither could the next.
         """
+        ended: dict[date, Outcome] = {}
+        landed = []
+        for remote in files:
+            began = time.perf_counter()
+            with self._settling(dataset, remote, ended):
+                path, etag = self._fetched(dataset, remote)
+                landed.append(Landed(remote, path, etag, time.perf_counter() - began))
+        ended |= self._together(dataset, landed) if len(landed) > 1 else {}
+        for one in landed:
+            if one.remote.day not in ended:
+                with self._settling(dataset, one.remote, ended):
+                    ended[one.remote.day] = self._converted(dataset, one)
+        return [ended[remote.day] for remote in files]
+
+    @contextmanager
+    def _settling(
+        self, dataset: Dataset, remote: RemoteFile, ended: dict[date, Outcome]
+    ) -> Iterator[None]:
+        """Turn what goes wrong with one day inside into its outcome."""
         day, key = remote.day, remote.key
-        began = time.perf_counter()
         try:
-            known = self._transfer(dataset, remote)
+            yield
         except NotPublished:
-            return Skipped(dataset.name, day, NOT_PUBLISHED)
+            ended[day] = Skipped(dataset.name, day, NOT_PUBLISHED)
         except NotEntitled as error:
-            return self._refuse(dataset, day, error)
+            ended[day] = self._refuse(dataset, day, error)
         except (UsageError, OutOfMemory):
             raise
         except (QuantminiError, OSError) as error:
@@ -127,35 +107,68 @@ class Run:
                 raise
             message = str(error) if isinstance(error, QuantminiError) else f"{key}: {error}"
             log.warning("%s: %s", dataset.name, message)
-            return Failed(dataset.name, day, message, isinstance(error, WORTH_RETRYING))
-        if known is None:
-            return Skipped(dataset.name, day, UP_TO_DATE)
-        return self._ingested(dataset, known, day, time.perf_counter() - began)
+            ended[day] = Failed(dataset.name, day, message, isinstance(error, WORTH_RETRYING))
 
-    def _ingested(self, dataset: Dataset, known: Provenance, day: date, seconds: float) -> Outcome:
-        log.info("%s %s: %d rows in %.2f s", dataset.name, day, known.rows_kept, seconds)
-        rows, bad = known.rows_kept, known.rows_quarantined
-        return Ingested(dataset.name, day, rows, bad, known.bytes, round(seconds, 3))
-
-    def _transfer(self, dataset: Dataset, remote: RemoteFile) -> Provenance | None:
-        """Fetch and convert; None where the content turns out to be what bronze was made from."""
+    def _fetched(self, dataset: Dataset, remote: RemoteFile) -> tuple[Path, str]:
+        """Where the file landed, and the version of its content."""
         landing = self.layout.landing(dataset, remote.day)
         with self.downloads:
             if remote.day <= self.refused.get(dataset.name, date.min):
                 raise NotEntitled(f"{remote.key}: an older day than one that was refused")
-            etag = self.source.fetch(remote, landing)
+            return landing, self.source.fetch(remote, landing)
+
+    def _together(self, dataset: Dataset, landed: list[Landed]) -> dict[date, Outcome]:
+        """The new days that are regular; any other is still to be converted by itself."""
+        began = time.perf_counter()
+        fresh = [one for one in landed if not self.layout.bronze(dataset, one.remote.day).exists()]
+        made: dict[date, Provenance] = {}
         try:
-            known = None
-            if not self._only_touched(dataset, remote, etag):
+            with self.guard.room():
+                made = convert_together(fresh, self.layout, dataset, self.limits)
+        except (QuantminiError, OSError) as error:
+            if isinstance(error, OutOfMemory) or is_full(error):
+                raise
+            log.debug("%s: %s; the days are converted one by one", dataset.name, error)
+        share = (time.perf_counter() - began) / len(landed)
+        done = [one for one in landed if one.remote.day in made]
+        for one in done:
+            self._forget(one)
+        return {
+            one.remote.day: self._ingested(dataset, made[one.remote.day], one, share)
+            for one in done
+        }
+
+    def _converted(self, dataset: Dataset, one: Landed) -> Outcome:
+        """Convert a landed file, if its content is not the very one that bronze was made from."""
+        began = time.perf_counter()
+        known = None
+        try:
+            if not self._only_touched(dataset, one.remote, one.etag):
                 with self.guard.room():
-                    known = convert(landing, self.layout, dataset, remote, etag, self.limits)
+                    known = convert(
+                        one.path, self.layout, dataset, one.remote, one.etag, self.limits
+                    )
         except CorruptFile:
             # Without it the next run fetches the file anew.
-            landing.unlink(missing_ok=True)
+            one.path.unlink(missing_ok=True)
             raise
+        self._forget(one)
+        if known is None:
+            return Skipped(dataset.name, one.remote.day, UP_TO_DATE)
+        return self._ingested(dataset, known, one, time.perf_counter() - began)
+
+    def _forget(self, one: Landed) -> None:
+        """A file that is in bronze is kept in landing only if the settings say so."""
         if not self.keep_landing:
-            landing.unlink(missing_ok=True)
-        return known
+            one.path.unlink(missing_ok=True)
+
+    def _ingested(
+        self, dataset: Dataset, known: Provenance, one: Landed, converting: float
+    ) -> Outcome:
+        day, rows, bad = one.remote.day, known.rows_kept, known.rows_quarantined
+        seconds = one.seconds + converting
+        log.info("%s %s: %d rows in %.2f s", dataset.name, day, rows, seconds)
+        return Ingested(dataset.name, day, rows, bad, known.bytes, round(seconds, 3))
 
     def _only_touched(self, dataset: Dataset, remote: RemoteFile, etag: str) -> bool:
         """Whether bronze was made from this content; if so it takes over the file's new time.

@@ -30,17 +30,17 @@ FILES = 16
 
 @dataclass(frozen=True)
 class Landed:
-    """A fetched file and the version of its content."""
+    """A fetched file, the version of its content, and how long it took to come."""
 
     remote: RemoteFile
     path: Path
     etag: str
+    seconds: float
 
 
 def suits(dataset: Dataset, remote: RemoteFile) -> bool:
-    """Whether a file may be converted together with others; a bucket's come one by one anyhow."""
-    known = dataset.asset == "stocks" and not dataset.minute
-    return known and remote.etag is None and remote.size <= SMALL_BYTES
+    """Whether a file may be converted together with others."""
+    return dataset.asset == "stocks" and not dataset.minute and remote.size <= SMALL_BYTES
 
 
 def convert_together(

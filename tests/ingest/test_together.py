@@ -14,10 +14,12 @@ import pytest
 from ingest import loader, together
 from ingest.bronze import Provenance, read_provenance
 from ingest.loader import ingest
-from ingest.report import IngestReport
+from ingest.report import NOT_PUBLISHED, IngestReport
+from ingest.s3 import S3Source
+from ingest.source import RemoteFile
 from lake.datasets import DATASETS
 from lake.layout import Layout
-from tests.ingest.conftest import HEADER, MIDNIGHT, Bucket, bar, packed
+from tests.ingest.conftest import HEADER, KEY, MIDNIGHT, SECRET, Bucket, Server, bar, packed
 
 DAILY = DATASETS["stocks_daily"]
 FIRST = date(2024, 6, 3)
@@ -125,3 +127,27 @@ def test_a_restated_day_is_replaced(bucket: Bucket) -> None:
     report = ingest(bucket.layout, bucket.source, [DAILY])
     assert [item.quarantined for item in report.ingested] == [0, 0]
     assert not bucket.layout.quarantine(DAILY, FIRST).exists()
+
+
+def test_a_file_that_left_the_bucket_leaves_its_neighbours(
+    s3_server: Server, remote_bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [FIRST + timedelta(days=ahead) for ahead in range(5)]
+    paths = [remote_bucket.put(content("regular", day), day, DAILY.name) for day in days]
+    source = S3Source(s3_server.endpoint, remote_bucket.path.name, KEY, SECRET)
+    listed, fetch = source.list(DAILY), source.fetch
+    asked: list[date] = []
+
+    def noted(remote: RemoteFile, destination: Path) -> str:
+        asked.append(remote.day)
+        return fetch(remote, destination)
+
+    monkeypatch.setattr(source, "list", lambda _: listed)
+    monkeypatch.setattr(source, "fetch", noted)
+    monkeypatch.setattr("ingest.day.convert", None)
+    paths[2].unlink()
+    report = ingest(remote_bucket.layout, source, [DAILY])
+    assert [item.date for item in report.ingested] == [*days[:2], *days[3:]]
+    assert [(item.date, item.reason) for item in report.skipped] == [(days[2], NOT_PUBLISHED)]
+    assert report.failed == []
+    assert sorted(asked) == days
