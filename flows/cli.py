@@ -165,12 +165,13 @@ def profile(as_json: Json = False) -> None:
 def status(as_json: Json = False) -> None:
     """How fresh and how whole the lake is; exit 1 when somebody has to see to it."""
     from flows import status as health
+    from flows.status_words import words
 
     settings = load()
     bounds = settings.limits()
     now = datetime.now(UTC)
     found = health.status(Layout(settings.lake.root), bounds, settings.gold.adjustment, now)
-    show(found, health.words, as_json)
+    show(found, words, as_json)
     if not found["healthy"]:
         raise typer.Exit(1)
 

@@ -1,31 +1,48 @@
-"""`quantmini status`: how fresh and how whole the lake is, from the files themselves."""
+"""`quantmini status`: how fresh and how whole the lake is, from its files and records."""
 
 from __future__ import annotations
 
-import os
-import shutil
+from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import duckdb
+import psutil
 import pyarrow.compute as pc
 
+from flows import past, storage
+from flows.ailments import problems_of
 from ingest.reference.tables import landed
-from lake import catalog, engine
+from lake import catalog, engine, inventory
 from lake.calendar import sessions
 from lake.datasets import DATASETS, Dataset
-from lake.hardware import existing
+from lake.errors import QuantminiError
 from lake.layout import Layout
+from lake.lock import was_killed
 from lake.profile import Limits
+from lake.usable import used_share
+
+T = TypeVar("T")
 
 # The vendor has finished a session's files by 11:00 in New York on the day after it, 16:00 UTC at
 # the latest; an hour for our own run.
 PUBLISHED_AFTER = timedelta(days=1, hours=17)
-SMALL_FILE = 1 << 20
+# The newest date is looked for in these last days first, which spares reading the years before.
+NEWEST_WITHIN = timedelta(days=40)
+UNREADABLE = (
+    QuantminiError,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    duckdb.Error,
+)
 
 
 def status(layout: Layout, bounds: Limits, adjustment: str, now: datetime) -> dict[str, Any]:
-    """The lake's health.
+    """The lake's health. A part that cannot be read is a problem; the rest is told all the same.
 
     Args:
         layout: the lake.
@@ -37,23 +54,43 @@ def status(layout: Layout, bounds: Limits, adjustment: str, now: datetime) -> di
         `timestamp`, `healthy`, `problems`, and the blocks `system`, `pipeline` and `storage`. A
         data set that was never ingested is no problem, unless none was.
     """
-    due = _due(now)
-    datasets = {name: _freshness(layout, dataset, due) for name, dataset in DATASETS.items()}
-    for name, newest in _served(layout, bounds).items():
-        datasets[name]["published_through"] = newest
-    problems = _problems(layout, datasets)
-    prices = "adjusted" if adjustment != "none" and landed(layout) else "unadjusted"
+    broken: list[str] = []
+    due = due_sessions(now)
+    datasets = {
+        name: _freshness(layout, dataset, due, broken) for name, dataset in DATASETS.items()
+    }
+    tables = _served(layout, bounds, datasets, broken)
+    layers = storage.sizes(layout)
+    pipeline = {
+        "datasets": datasets,
+        "prices": "adjusted" if adjustment != "none" and landed(layout) else "unadjusted",
+        "partition_health": {name: asdict(files) for name, files in tables.items()},
+        "runs": past.runs(layout) | {"killed": was_killed(layout)},
+        "queries": past.queries(layout),
+    }
+    system = _system(bounds) | storage.disk(layout, layers)
+    problems = [*broken, *problems_of(layout, system, pipeline)]
     return {
         "timestamp": now.astimezone(UTC).isoformat(timespec="seconds"),
         "healthy": not problems,
         "problems": problems,
-        "system": _system(layout, bounds),
-        "pipeline": {"datasets": datasets, "prices": prices},
-        "storage": {folder.name: _size(folder) for folder in layout.layers()},
+        "system": system,
+        "pipeline": pipeline,
+        "storage": layers,
     }
 
 
-def _due(now: datetime) -> list[date]:
+def _tried(broken: list[str], what: str, remedy: str, look: Callable[[], T], instead: T) -> T:
+    """What a look gives; where it fails, something instead and a problem."""
+    try:
+        return look()
+    except UNREADABLE as error:
+        line = next(iter(str(error).splitlines()), type(error).__name__)
+        broken.append(f"{what} cannot be read ({line}); {remedy}")
+        return instead
+
+
+def due_sessions(now: datetime) -> list[date]:
     """The sessions whose files the vendor has finished, oldest first."""
     calendar = sessions()
     midnight = pc.cast(calendar["date"], "timestamp[s]")
@@ -62,100 +99,83 @@ def _due(now: datetime) -> list[date]:
     return due
 
 
-def _freshness(layout: Layout, dataset: Dataset, due: list[date]) -> dict[str, Any]:
+def sessions_behind(days: list[date], due: list[date]) -> int | None:
+    """How many due sessions are missing behind the last of some days; None where there is none."""
+    return sum(day > days[-1] for day in due) if days else None
+
+
+def _freshness(
+    layout: Layout, dataset: Dataset, due: list[date], broken: list[str]
+) -> dict[str, Any]:
     """Days in bronze, due sessions that are missing behind its last one, rows in quarantine."""
     days = list(layout.bronze_files(dataset))
-    quarantine = layout.quarantine_folder(dataset)
-    rejected = 0
-    if any(quarantine.glob("*.parquet")):
-        sql = "SELECT sum(num_rows) FROM parquet_file_metadata(?)"
-        with engine.connect("256MiB", 1, layout.temp) as connection:
-            found = connection.execute(sql, [f"{quarantine}/*.parquet"])
-            [(rejected,)] = found.fetchall()
+    rejected = _tried(
+        broken,
+        f"quarantine of {dataset.name}",
+        f"delete the file, then `quantmini ingest {dataset.name}`",
+        lambda: _rejected(layout, dataset),
+        0,
+    )
     return {
         "days": len(days),
         "first_date": days[0] if days else None,
         "last_date": days[-1] if days else None,
         "due_date": due[-1],
-        "sessions_behind": sum(day > days[-1] for day in due) if days else None,
-        "quarantined_rows": int(rejected),
+        "sessions_behind": sessions_behind(days, due),
+        "quarantined_rows": rejected,
         "published_through": None,
     }
 
 
-def _served(layout: Layout, bounds: Limits) -> dict[str, date | None]:
-    """The newest date of each published data set."""
-    served, newest = catalog.published(layout), {}
-    if served:
+def _rejected(layout: Layout, dataset: Dataset) -> int:
+    quarantine = layout.quarantine_folder(dataset)
+    if not any(quarantine.glob("*.parquet")):
+        return 0
+    sql = "SELECT sum(num_rows) FROM parquet_file_metadata(?)"
+    with engine.connect("256MiB", 1, layout.temp) as connection:
+        [(rows,)] = connection.execute(sql, [f"{quarantine}/*.parquet"]).fetchall()
+    return int(rows)
+
+
+def _served(
+    layout: Layout, bounds: Limits, datasets: dict[str, dict[str, Any]], broken: list[str]
+) -> dict[str, inventory.Files]:
+    """Enter the newest published date of each data set; give the files of silver's tables."""
+    again = f"delete it and {layout.transformed}, then `quantmini transform`"
+    path = str(layout.published)
+    nothing: dict[str, int] = {}
+    served = _tried(broken, path, again, lambda: catalog.published(layout), nothing)
+    if not served:
+        return {}
+
+    def look() -> dict[str, inventory.Files]:
         with catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers) as lake:
             for name in served:
-                [(newest[name],)] = lake.execute(f"SELECT max(date) FROM silver.{name}").fetchall()
-    return newest
+                datasets[name]["published_through"] = _newest(lake, name, datasets[name])
+            return inventory.files(lake)
+
+    remedy = "`quantmini maintain rebuild` makes silver again from bronze"
+    return _tried(broken, str(layout.catalog), remedy, look, {})
 
 
-def _problems(layout: Layout, datasets: dict[str, dict[str, Any]]) -> list[str]:
-    """What somebody has to see to, each with the next command."""
-    found = []
-    if not any(facts["days"] for facts in datasets.values()):
-        found.append(f"nothing is ingested in {layout.root}; run `quantmini run`")
-    for name, facts in datasets.items():
-        if facts["sessions_behind"]:
-            found.append(
-                f"{name}: {facts['sessions_behind']} sessions behind, bronze ends "
-                f"{facts['last_date']}; run `quantmini run {name}`"
-            )
-        if facts["last_date"] and facts["published_through"] != facts["last_date"]:
-            found.append(
-                f"{name}: published through {facts['published_through']}, bronze ends "
-                f"{facts['last_date']}; run `quantmini transform {name}` to see why"
-            )
-    return found
+def _newest(lake: duckdb.DuckDBPyConnection, name: str, facts: dict[str, Any]) -> date | None:
+    newest = f"SELECT max(date) FROM silver.{name}"
+    if facts["last_date"]:
+        since = facts["last_date"] - NEWEST_WITHIN
+        [(found,)] = lake.execute(f"{newest} WHERE date >= '{since}'").fetchall()
+        if found:
+            return found  # type: ignore[no-any-return]
+    [(found,)] = lake.execute(newest).fetchall()
+    return found  # type: ignore[no-any-return]
 
 
-def _system(layout: Layout, bounds: Limits) -> dict[str, Any]:
-    """The profile's limits and the disk below the lake."""
-    disk = shutil.disk_usage(existing(layout.root))
+def _system(bounds: Limits) -> dict[str, Any]:
+    """The profile's limits, and how busy the machine is."""
     return {
         "mode": bounds.mode,
         "max_memory_gb": bounds.max_memory_gb,
         "max_workers": bounds.max_workers,
-        "disk_total_bytes": disk.total,
-        "disk_free_bytes": disk.free,
+        "memory_percent": round(100 * used_share(), 1),
+        "cpu_percent": psutil.cpu_percent(interval=0.1),
+        "process_count": len(psutil.pids()),
     }
-
-
-def _size(folder: Path) -> dict[str, int]:
-    """Files and bytes under a folder; a file below a MiB counts as small."""
-    files = small = size = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            try:
-                found = Path(place, name).lstat().st_size
-            except FileNotFoundError:  # A run replaces files while we look.
-                continue
-            files, small, size = files + 1, small + (found < SMALL_FILE), size + found
-    return {"files": files, "small_files": small, "bytes": size}
-
-
-def words(document: dict[str, Any]) -> str:
-    """The document for a person."""
-    system, pipeline = document["system"], document["pipeline"]
-    lines = [
-        f"{document['timestamp']}  {'healthy' if document['healthy'] else 'UNHEALTHY'}",
-        f"{system['mode']}: {system['max_memory_gb']:g} GB, {system['max_workers']} workers; "
-        f"{system['disk_free_bytes'] / 1e9:,.1f} of "
-        f"{system['disk_total_bytes'] / 1e9:,.1f} GB of disk free",
-        f"prices {pipeline['prices']}"
-        + ("; see `quantmini reference sync`" if pipeline["prices"] == "unadjusted" else ""),
-        f"{'':16}{'days':>6}  {'from':10}  {'to':10}  {'published':10}  behind  quarantined",
-    ]
-    for name, facts in pipeline["datasets"].items():
-        dates = "  ".join(
-            f"{facts[key] or '-'!s:10}" for key in ("first_date", "last_date", "published_through")
-        )
-        behind = "-" if facts["sessions_behind"] is None else facts["sessions_behind"]
-        rejected = facts["quarantined_rows"]
-        lines.append(f"{name:16}{facts['days']:>6}  {dates}  {behind:>6}  {rejected:>11,}")
-    for layer, size in document["storage"].items():
-        lines.append(f"{layer:16}{size['bytes'] / 1e6:>12,.1f} MB  {size['files']:>9,} files")
-    return "\n".join([*lines, *(f"PROBLEM {problem}" for problem in document["problems"])])

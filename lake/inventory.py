@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import duckdb
+
 from lake import engine
 from lake.catalog import attach_sql, install_extensions
 from lake.layout import Layout
@@ -25,6 +27,36 @@ class Written:
     table: str
     rows: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files that one table of silver consists of now; `small` ones are below a MiB."""
+
+    files: int
+    small_files: int
+    delete_files: int
+    rows: int
+    bytes: int
+
+
+def files(lake: duckdb.DuckDBPyConnection) -> dict[str, Files]:
+    """How each table of silver is cut into files.
+
+    Args:
+        lake: has the catalog attached as `lake`.
+    """
+    sql = f"""
+        SELECT table_name, count(*), count(*) FILTER (file_size_bytes < {1 << 20}),
+            count(delete_file_id), sum(record_count), sum(file_size_bytes) {FILES}
+        LEFT JOIN (
+            SELECT data_file_id, any_value(delete_file_id) AS delete_file_id
+            FROM __ducklake_metadata_lake.ducklake_delete_file
+            WHERE end_snapshot IS NULL GROUP BY data_file_id
+        ) AS deleted ON deleted.data_file_id = files.data_file_id
+        WHERE files.end_snapshot IS NULL GROUP BY table_name ORDER BY table_name
+    """
+    return {name: Files(*map(int, counts)) for name, *counts in lake.execute(sql).fetchall()}
 
 
 def written(layout: Layout, since: datetime) -> list[Written]:

@@ -62,3 +62,17 @@ def descriptors() -> tuple[int, ...]:
     keeps it.
     """
     return tuple(_held)
+
+
+def was_killed(layout: Layout) -> bool:
+    """Whether the last writer left its pid and not the lock: it had no time to tidy up."""
+    if not layout.lock.with_suffix(".pid").exists() or not layout.lock.exists():
+        return False
+    handle = os.open(layout.lock, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(handle)
+    return True

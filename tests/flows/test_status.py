@@ -6,9 +6,15 @@ import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from flows.status import status, words
+from flows import past, storage
+from flows.ailments import problems_of
+from flows.status import status
+from flows.status_words import words
+from lake import records
 from lake.datasets import DATASETS
+from lake.files import write_json
 from lake.layout import Layout
+from lake.lock import writing
 from lake.profile import limits
 from tests.conftest import Ran, quantmini
 from tests.dbt_project.bronze import write_day, write_dividends, write_splits
@@ -27,6 +33,15 @@ def test_a_fresh_lake_is_healthy(ran: Ran) -> None:
         assert facts["sessions_behind"] == 0
     assert found["storage"]["bronze"]["files"] == 100
     assert found["storage"]["silver"]["bytes"] > 0
+    gold = sum(store["files"] for store in ran.document["gold"])
+    # Each store keeps a second version.
+    assert found["storage"]["gold"]["files"] == 2 * gold
+    tables = found["pipeline"]["partition_health"]
+    for name in DATASETS:
+        rows = sum(day["rows"] for day in ran.document["ingested"] if day["dataset"] == name)
+        assert tables[name]["rows"] == rows
+        assert tables[name]["small_files"] <= tables[name]["files"] > 0
+    assert found["system"]["days_until_full"] > 0
     assert "prices unadjusted; see `quantmini reference sync`" in words(found)
 
 
@@ -56,3 +71,84 @@ def test_an_empty_lake_by_the_command(tmp_path: Path) -> None:
     assert set(document["pipeline"]["datasets"]) == set(DATASETS)
     assert "nothing is ingested" in document["problems"][0]
     assert not (tmp_path / "none").exists()
+
+
+def test_a_broken_part_is_a_problem_and_the_rest_is_told(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    write_day(tmp_path, "stocks_daily", date(2024, 6, 5))
+    layout.published.parent.mkdir(parents=True)
+    layout.published.write_text('{"stocks_daily": {"snap')
+    found = status(layout, limits(), "none", THURSDAY_EVENING)
+    assert found["pipeline"]["datasets"]["stocks_daily"]["days"] == 1
+    assert f"{layout.published} cannot be read" in found["problems"][0]
+    assert "quantmini transform" in found["problems"][0]
+
+    write_json(layout.published, {"stocks_daily": {"snapshot": 1, "run": "first"}})
+    layout.catalog.write_bytes(b"no database" * 1000)
+    found = status(layout, limits(), "none", THURSDAY_EVENING)
+    assert f"{layout.catalog} cannot be read" in found["problems"][0]
+    assert "quantmini maintain rebuild" in found["problems"][0]
+    words(found)
+
+
+def test_runs_that_failed_and_were_not_made_good(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+
+    def ended(command: str, code: int, *errors: str) -> list[str]:
+        facts = {"command": command, "exit": code, "seconds": 1.0, "errors": errors}
+        records.append(layout, "runs", facts)
+        found = status(layout, limits(), "none", THURSDAY_EVENING)
+        return [problem for problem in found["problems"] if "failed at" in problem]
+
+    assert ended("run", 0) == []
+    (problem,) = ended("reference sync", 1, "splits: the server is away")
+    assert "the last `reference sync` failed" in problem
+    assert "the server is away" in problem
+    assert "quantmini run" in problem
+    assert len(ended("export", 1, "LakeBusy: process 7 is writing")) == 1
+    assert len(ended("export", 2, "UsageError: wrong")) == 2
+    assert ended("run", 0) == []
+    found = status(layout, limits(), "none", THURSDAY_EVENING)
+    assert found["pipeline"]["runs"]["error_rate"] == 2 / 4
+    assert "50% of the last 4 failed" in words(found)
+
+
+def test_a_killed_run_shows(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    with writing(layout):
+        found = status(layout, limits(), "none", THURSDAY_EVENING)
+        assert not found["pipeline"]["runs"]["killed"]
+        left = layout.lock.with_suffix(".pid").read_text()
+    layout.lock.with_suffix(".pid").write_text(left)
+    found = status(layout, limits(), "none", THURSDAY_EVENING)
+    assert "the last run was killed" in found["problems"][0]
+
+
+def test_queries_and_growth(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    for number in range(100):
+        cache = {"cache": "hit" if number % 4 == 0 else "miss"}
+        facts = {"sql": "select 1", "seconds": (number + 1) / 100, "rows": 1}
+        records.append(layout, "queries", facts | cache)
+    records.append(layout, "queries", {"sql": "x", "seconds": 9, "cache": "none", "error": "no"})
+    found = past.queries(layout)
+    assert (found["count"], found["cache_hit_rate"]) == (101, 0.25)
+    assert (found["latency_p50"], found["latency_p99"]) == (0.5, 0.99)
+    assert found["error_rate"] == 1 / 101
+    for day in (date(2024, 6, 4), date(2024, 6, 5)):
+        write_day(tmp_path, "stocks_daily", day)
+    layers = storage.sizes(layout)
+    layers["silver"]["bytes"] = 3 * layers["bronze"]["bytes"]
+    disk = storage.disk(layout, layers)
+    assert disk["bytes_per_session"] == 2 * layers["bronze"]["bytes"]
+    free = disk["disk_free_bytes"]
+    assert disk["days_until_full"] == int(free / disk["bytes_per_session"] * 365.25 / 252)
+    full = {"days_until_full": 3, "bytes_per_session": 5e6}
+    pipeline = {
+        "runs": {"killed": False, "failing": []},
+        "datasets": {"x": {"days": 1, "last_date": None, "sessions_behind": None}},
+        "partition_health": {"stocks_daily": {"small_files": 501, "delete_files": 0}},
+    }
+    compact, space = problems_of(layout, full, pipeline)
+    assert "quantmini maintain compact" in compact
+    assert "full in 3 days at 5.0 MB a session" in space

@@ -1,0 +1,76 @@
+"""What of the lake's state somebody has to see to, each with the next command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lake.layout import Layout
+
+# Files below a MiB, and files with deleted rows, that a table may have before queries feel it.
+SMALL_FILES, DELETE_FILES = 500, 200
+# Days that the disk should last.
+DISK_DAYS = 14
+
+
+def problems_of(layout: Layout, system: dict[str, Any], pipeline: dict[str, Any]) -> list[str]:
+    """The problems, the most urgent first.
+
+    Args:
+        layout: the lake.
+        system: the block of that name in the status document.
+        pipeline: likewise.
+    """
+    return [
+        *_of_runs(layout, pipeline["runs"]),
+        *_of_days(layout, pipeline["datasets"]),
+        *_of_files(pipeline["partition_health"]),
+        *_of_disk(system),
+    ]
+
+
+def _of_runs(layout: Layout, runs: dict[str, Any]) -> Iterator[str]:
+    if runs["killed"]:
+        yield "the last run was killed; what it had done stays, `quantmini run` goes on from there"
+    for run in runs["failing"]:
+        why = f": {run['errors'][0]}" if run["errors"] else ""
+        yield (
+            f"the last `{run['command']}` failed at {run['at'][:16]}{why}; see "
+            f"{layout.log('errors')}, then `quantmini run`"
+        )
+
+
+def _of_days(layout: Layout, datasets: dict[str, dict[str, Any]]) -> Iterator[str]:
+    if not any(facts["days"] for facts in datasets.values()):
+        yield f"nothing is ingested in {layout.root}; run `quantmini run`"
+    for name, facts in datasets.items():
+        last = facts["last_date"]
+        if facts["sessions_behind"]:
+            yield (
+                f"{name}: {facts['sessions_behind']} sessions behind, bronze ends {last}; "
+                f"run `quantmini run {name}`"
+            )
+        if last and facts["published_through"] != last:
+            yield (
+                f"{name}: published through {facts['published_through']}, bronze ends {last}; "
+                f"run `quantmini transform {name}` to see why"
+            )
+
+
+def _of_files(tables: dict[str, dict[str, int]]) -> Iterator[str]:
+    for name, files in tables.items():
+        if files["small_files"] > SMALL_FILES or files["delete_files"] > DELETE_FILES:
+            yield (
+                f"{name}: {files['small_files']:,} small files, {files['delete_files']:,} with "
+                "deleted rows; run `quantmini maintain compact`"
+            )
+
+
+def _of_disk(system: dict[str, Any]) -> Iterator[str]:
+    days = system["days_until_full"]
+    if days is not None and days < DISK_DAYS:
+        yield (
+            f"the disk is full in {days} days at {system['bytes_per_session'] / 1e6:,.1f} MB a "
+            "session; free some, or see what `quantmini maintain archive` and processing."
+            "keep_landing can do"
+        )
