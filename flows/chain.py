@@ -35,7 +35,7 @@ from lake.settings import Settings, Universe
 
 @dataclass(frozen=True)
 class Request:
-    """What one run is asked to do."""
+    """What one run is asked to do; `wait` for the lake while another run writes to it."""
 
     settings: Settings
     datasets: list[Dataset]
@@ -43,6 +43,7 @@ class Request:
     start: date | None = None
     end: date | None = None
     command: str = "run"
+    wait: bool = False
 
     @property
     def layout(self) -> Layout:
@@ -64,7 +65,11 @@ def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
     Returns:
         `ingested`, `skipped`, `failed`, `gate`, `published` and `gold` (DESIGN.md section 6).
     """
-    with recorded(request.settings, request.command) as recording, writing(request.layout):
+    layout = request.layout
+    with (
+        recorded(request.settings, request.command) as recording,
+        writing(layout, wait=request.wait),
+    ):
         measured = recording.measured(step)
         bounds = step("profile", request.settings.limits)
         report = measured("ingest", ingest_stage, request, bounds)
@@ -78,7 +83,7 @@ def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
                 **report.as_dict(),
                 "switched_off": request.switched_off,
                 "gate": asdict(gate),
-                "published": catalog.published(request.layout),
+                "published": catalog.published(layout),
                 "gold": gold,
             }
         )

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ from flows import stopping
 from flows.profiling import Profile
 from flows.reference import app as reference
 from lake.datasets import pick
-from lake.errors import QuantminiError, UsageError
+from lake.errors import QuantminiError, SourceUnavailable, UsageError
 from lake.layout import Layout
 from lake.settings import CONFIG, load
 
@@ -34,6 +34,7 @@ Datasets = Annotated[list[str] | None, typer.Argument(help="Data sets; all four 
 Start = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First trading day.")]
 End = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last trading day.")]
 From = Annotated[str, typer.Option(help="`s3`, or a folder with the bucket's layout.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run writes to the lake.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Prefect = Annotated[bool, typer.Option("--prefect", help="Run as a Prefect flow.")]
 
@@ -60,14 +61,17 @@ def run(
     start: Start = None,
     end: End = None,
     source: From = "s3",
+    wait: Wait = False,
     prefect: Prefect = False,
     as_json: Json = False,
     _profiled: Profile = False,
 ) -> None:
     """The daily flow: everything missing, from flat files to Qlib."""
     from flows import summary
+    from flows.start import started
 
-    finish(chain(request(datasets, source, start, end), prefect), summary.of_run, as_json)
+    asked = replace(request(datasets, source, start, end), wait=wait)
+    finish(started(asked, prefect), summary.of_run, as_json)
 
 
 @app.command()
@@ -76,15 +80,17 @@ def backfill(
     end: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last trading day.")],
     datasets: Datasets = None,
     source: From = "s3",
+    wait: Wait = False,
     prefect: Prefect = False,
     as_json: Json = False,
     _profiled: Profile = False,
 ) -> None:
-    """The daily flow for a range of past days."""
+    """The daily flow for a range of past days, month by month; call it again to continue."""
     from flows import summary
+    from flows.start import started
 
-    asked = request(datasets, source, start, end, "backfill")
-    finish(chain(asked, prefect), summary.of_run, as_json)
+    asked = replace(request(datasets, source, start, end, "backfill"), wait=wait)
+    finish(started(asked, prefect), summary.of_backfill, as_json)
 
 
 @app.command()
@@ -143,10 +149,11 @@ def export(
 def demo(prefect: Prefect = False, as_json: Json = False) -> None:
     """The whole main job on a generated sample market; no credentials, no network."""
     from flows.demo import prepare, words
+    from flows.start import started
 
     asked = prepare(load())
     bounds = asked.settings.limits()
-    finish(chain(asked, prefect), lambda done: words(done, asked.layout, bounds), as_json)
+    finish(started(asked, prefect), lambda done: words(done, asked.layout, bounds), as_json)
 
 
 @app.command()
@@ -177,6 +184,30 @@ def status(as_json: Json = False) -> None:
 
 
 @app.command()
+def alert(
+    text: Annotated[str, typer.Argument(help="What to say.")] = "This is a test.",
+) -> None:
+    """Send a message to every URL of alerts.urls, to try them or from a script."""
+    from flows.alerts import send
+
+    alerts = load().alerts
+    if not alerts.urls:
+        raise UsageError("nobody to tell: set alerts.urls, or QUANTMINI_ALERTS__URLS")
+    unsent = send(alerts, "message", "quantmini", [text])
+    if unsent:
+        raise SourceUnavailable(f"not sent: {'; '.join(unsent)}")
+    typer.echo(f"sent to {len(alerts.urls)} URLs")
+
+
+@app.command()
+def serve() -> None:
+    """Run the flows at their times, as prefect.yaml has them; needs a Prefect server."""
+    from flows.serve import serve as serve_flows
+
+    serve_flows()
+
+
+@app.command()
 def query(
     sql: Annotated[str, typer.Argument(help="SQL over silver.<dataset>.")],
     form: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
@@ -190,38 +221,6 @@ def query(
     bounds = settings.limits()
     with connect(Layout(settings.lake.root), bounds.duckdb_memory, bounds.max_workers) as lake:
         answer(lake, sql, form, out)
-
-
-def chain(asked: Any, prefect: bool) -> dict[str, Any]:
-    """Run the chain, as a Prefect flow where a server is configured or the user wants it."""
-    from flows.chain import run_chain
-
-    if not (prefect or server_is_configured()):
-        return run_chain(asked)
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    # The ephemeral server needs some 20 CPU-seconds, more than Prefect waits on a busy machine.
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
-    os.environ["QUANTMINI_LAKE"] = str(asked.layout.root)
-    from flows.daily import daily
-
-    names = [dataset.name for dataset in asked.datasets]
-    return daily(names, asked.start, asked.end, asked.source, asked.command)
-
-
-def server_is_configured() -> bool:
-    """Whether Prefect has a server: PREFECT_API_URL, set or in the active profile.
-
-    Read without importing Prefect, which takes seconds.
-    """
-    if os.environ.get("PREFECT_API_URL"):
-        return True
-    home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
-    profiles = Path(os.environ.get("PREFECT_PROFILES_PATH", home / "profiles.toml"))
-    if not profiles.is_file():
-        return False
-    document = tomllib.loads(profiles.read_text(encoding="utf-8"))
-    name = os.environ.get("PREFECT_PROFILE", document.get("active", ""))
-    return bool(document.get("profiles", {}).get(name, {}).get("PREFECT_API_URL"))
 
 
 def show(document: Any, words: Any, as_json: bool) -> None:

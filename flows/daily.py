@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any
 
-from prefect import flow, task
+from prefect import flow
+from prefect.client.schemas.objects import State
 
+from flows import artifacts
+from flows.alerts import watched
 from flows.chain import Request, run_chain
+from flows.summary import complaints
+from flows.tasks import Tasks, ended, lake_slot
 from lake.datasets import pick
 from lake.settings import load
-
-T = TypeVar("T")
-
-
-def as_task(name: str, function: Callable[..., T], *arguments: Any) -> T:
-    """Run one stage as a Prefect task. Its arguments and result stay in this process."""
-    run = task(name=name, persist_result=False)(function)
-    return run(*arguments)
 
 
 @flow(name="daily", persist_result=False, validate_parameters=True)
@@ -27,7 +24,16 @@ def daily(
     start: date | None = None,
     end: date | None = None,
     source: str = "s3",
-    command: str = "run",
-) -> dict[str, Any]:
+    wait: bool = False,
+) -> dict[str, Any] | State[dict[str, Any]]:
     """Everything missing, from flat files to Qlib. Parameters are plain, settings are read here."""
-    return run_chain(Request(load(), pick(datasets), source, start, end, command), as_task)
+    asked = Request(load(), pick(datasets), source, start, end, wait=wait)
+    began = time.monotonic()
+
+    def work() -> dict[str, Any]:
+        with lake_slot():
+            return run_chain(asked, Tasks(asked).step)
+
+    document = watched(asked, work)
+    artifacts.show_summary("daily", document, time.monotonic() - began)
+    return ended(document, complaints(document))

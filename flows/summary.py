@@ -26,7 +26,11 @@ def complaints(document: dict[str, Any]) -> list[str]:
     for entry in document.get("failed", []):
         what = entry.get("table") or f"{entry['dataset']} {entry['date'] or 'listing'}"
         lines.append(f"{what}: {entry['error']}")
-    lines += [finding(entry) for entry in document.get("gate", {}).get("failures", [])]
+    gate = document.get("gate", {"failures": [], "verdicts": {}})
+    lines += [finding(entry) for entry in gate["failures"]]
+    named = {entry["dataset"] for entry in gate["failures"]}
+    refused = [name for name, verdict in gate["verdicts"].items() if verdict == "failed"]
+    lines += [f"{name}: not built" for name in refused if name not in named]
     gold = document.get("gold", [])
     return lines + [f"{store['store']}: {store['error']}" for store in gold if "error" in store]
 
@@ -116,4 +120,15 @@ def of_run(document: dict[str, Any]) -> str:
         if layer in off
         else words(document)
         for layer, words in parts.items()
+    )
+
+
+def of_backfill(document: dict[str, Any]) -> str:
+    """The whole chain, and where it stopped if it did not reach the end."""
+    left = document["months"]["left"]
+    if not left:
+        return of_run(document)
+    return (
+        f"{of_run(document)}\nSTOPPED before {left[0]}: the source cannot be listed; "
+        f"{len(left)} months are left, run the same command again to continue"
     )

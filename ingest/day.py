@@ -30,11 +30,11 @@ from ingest.together import Landed, convert_together
 from lake.datasets import Dataset
 from lake.disk import is_full
 from lake.errors import (
-    WORTH_RETRYING,
     CorruptFile,
     NotEntitled,
     NotPublished,
     QuantminiError,
+    SourceUnavailable,
     UsageError,
 )
 from lake.layout import Layout
@@ -107,7 +107,7 @@ class Run:
                 raise
             message = str(error) if isinstance(error, QuantminiError) else f"{key}: {error}"
             log.warning("%s: %s", dataset.name, message)
-            ended[day] = Failed(dataset.name, day, message, isinstance(error, WORTH_RETRYING))
+            ended[day] = Failed(dataset.name, day, message, isinstance(error, SourceUnavailable))
 
     def _fetched(self, dataset: Dataset, remote: RemoteFile) -> tuple[Path, str]:
         """Where the file landed, and the version of its content."""

@@ -28,7 +28,7 @@ from ingest.report import (
 from ingest.source import RemoteFile, Source
 from ingest.together import FILES, suits
 from lake.datasets import Dataset
-from lake.errors import WORTH_RETRYING, NotEntitled, QuantminiError, UsageError
+from lake.errors import NotEntitled, QuantminiError, SourceUnavailable, UsageError
 from lake.layout import Layout
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def _missing(
         report.add(Skipped(dataset.name, None, NOT_ENTITLED))
         return []
     except QuantminiError as error:
-        report.add(Failed(dataset.name, None, str(error), isinstance(error, WORTH_RETRYING)))
+        report.add(Failed(dataset.name, None, str(error), isinstance(error, SourceUnavailable)))
         return []
     todo = plan(listed, recorded(layout, dataset), start, end)
     for day in todo.up_to_date:

@@ -43,7 +43,3 @@ class NotBuilt(QuantminiError):
 
 class QueryFailed(QuantminiError):
     """The SQL is wrong or gives no rows: correct it."""
-
-
-# What may go well when it is simply tried again, with nothing changed.
-WORTH_RETRYING = (SourceUnavailable, CorruptFile)

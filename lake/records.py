@@ -1,4 +1,4 @@
-"""What happened, a JSON line each: runs, their stages and the queries asked, a file a month.
+"""What happened, a JSON line each: runs, stages, queries and alerts, a file a month.
 
 The health check, the report and whoever wonders about last week read them. Nothing that the lake
 does rests on them, so a lost line is no harm and a full disk must not stop a query.
@@ -15,7 +15,7 @@ from typing import Any, Literal
 from lake.files import append_line
 from lake.layout import Layout
 
-Kind = Literal["runs", "stages", "queries"]
+Kind = Literal["runs", "stages", "queries", "alerts"]
 
 
 def append(layout: Layout, kind: Kind, record: dict[str, Any]) -> None:

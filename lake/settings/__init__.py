@@ -27,6 +27,7 @@ from pydantic_settings import (
 
 from lake import profile
 from lake.errors import UsageError
+from lake.settings.alerts import Alerts
 from lake.settings.base import PROJECT
 from lake.settings.files import YamlFile
 from lake.settings.gold import Gold, Universe, known_data_sets
@@ -37,7 +38,7 @@ from lake.settings.parquet import Parquet
 from lake.settings.processing import Pipeline, Processing
 from lake.settings.source import Source
 
-__all__ = ["CONFIG", "PROJECT", "Gold", "Settings", "Universe", "load"]
+__all__ = ["CONFIG", "PROJECT", "Alerts", "Gold", "Settings", "Universe", "load"]
 
 CONFIG = PROJECT / "config"
 
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     parquet: Parquet = Parquet()
     monitoring: Monitoring = Monitoring()
     gold: Gold = Gold()
+    alerts: Alerts = Alerts()
     # Which exist is written in the models' YAML, so dbt says when one does not.
     features: Annotated[dict[str, list[str]], AfterValidator(known_data_sets)] = {}
     """Data set → the features that silver computes, others stay null; all of them where a data set

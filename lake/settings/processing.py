@@ -15,6 +15,9 @@ class Pipeline(Section):
     mode: Literal["adaptive", "streaming", "batch", "parallel"] = "adaptive"
     """`streaming`, `batch` or `parallel` sets the limits of a run; `adaptive` takes the first below
     32 GiB of usable memory, the second below 64, else the third."""
+    stage_timeout_hours: float = Field(default=12, gt=0)
+    """A stage of a Prefect flow that takes longer is stopped. What it has done stays, and the next
+    run goes on from there."""
 
 
 class Processing(Section):
