@@ -7,9 +7,13 @@ from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from flows.dbt import SEVERITY
 from flows.summary import complaints, finding
 from lake.files import read_json
 from lake.layout import Layout
+
+# Column of the summary → what is added up of each day.
+SUMS = {"rows": "rows", "quarantined": "quarantined", "MB": "bytes", "seconds": "seconds"}
 
 
 def show_summary(command: str, document: dict[str, Any], seconds: float) -> None:
@@ -18,7 +22,7 @@ def show_summary(command: str, document: dict[str, Any], seconds: float) -> None
     create_markdown_artifact(
         key=f"{command}-summary",
         markdown=markdown(command, document, seconds),
-        description=f"{len(failures)} failures" if failures else "no failures",
+        description=counted(failures),
     )
 
 
@@ -26,11 +30,11 @@ def markdown(command: str, document: dict[str, Any], seconds: float) -> str:
     """A run's data sets, stores, failures and warnings as tables and lists."""
     failures = complaints(document)
     warnings = [finding(entry) for entry in document["gate"]["warnings"]]
-    verdict = f"[{len(failures)} failures](#failures)" if failures else "no failures"
+    verdict = f"[{counted(failures)}](#failures)" if failures else counted(failures)
     parts = [
         f"## {command}: {verdict}, {seconds:,.0f} s",
         table(
-            ("data set", "days", "rows", "quarantined", "MB", "seconds", "failed", "gate"),
+            ("data set", "days", *SUMS, "failed", "gate", "silver rows"),
             _data_sets(document),
         ),
         table(("store", "outcome", "instruments", "files", "MB", "seconds"), _stores(document)),
@@ -41,19 +45,24 @@ def markdown(command: str, document: dict[str, Any], seconds: float) -> str:
     return "\n\n".join(parts)
 
 
+def counted(failures: list[str]) -> str:
+    """How many there are, in words."""
+    return f"{len(failures) or 'no'} failure{'s' if len(failures) != 1 else ''}"
+
+
 def _data_sets(document: dict[str, Any]) -> Iterable[tuple[Any, ...]]:
-    """Each data set: its days, rows, quarantined rows, MB, seconds, failures and verdict."""
-    verdicts = document["gate"]["verdicts"]
+    """What came in of each data set, what failed, the verdict and the rows that silver got."""
+    verdicts, written = document["gate"]["verdicts"], document["gate"]["written"]
     names = {entry["dataset"] for part in ("ingested", "failed") for entry in document[part]}
     for name in sorted(names | set(verdicts)):
-        days = [entry for entry in document["ingested"] if entry["dataset"] == name]
-        rows, bad, size, seconds = (
-            sum(day[key] for day in days) for key in ("rows", "quarantined", "bytes", "seconds")
+        days, failed, silver = (
+            [entry for entry in entries if entry.get("dataset") == name]
+            for entries in (document["ingested"], document["failed"], written)
         )
-        failed = sum(entry["dataset"] == name for entry in document["failed"])
-        verdict = verdicts.get(name, "-")
+        rows, bad, size, seconds = (sum(day[key] for day in days) for key in SUMS.values())
         cells = (f"{len(days):,}", f"{rows:,}", f"{bad:,}", f"{size / 1e6:,.1f}", f"{seconds:,.1f}")
-        yield (name, *cells, failed, verdict)
+        built = f"{sum(entry['rows'] for entry in silver):,}"
+        yield (name, *cells, len(failed), verdicts.get(name, "-"), built)
 
 
 def _stores(document: dict[str, Any]) -> Iterable[tuple[Any, ...]]:
@@ -87,17 +96,16 @@ def show_nodes(layout: Layout) -> None:
     """Keep what became of each node of the dbt run that has just ended."""
     rows = nodes(read_json(layout.dbt_target / "run_results.json"))
     if rows:
-        failed = sum(row["status"] not in ("success", "pass", "warn", "skipped") for row in rows)
+        failed = sum(SEVERITY.get(row["status"]) == "failures" for row in rows)
         text = f"{len(rows)} nodes, {failed} failed"
         create_table_artifact(key="dbt-nodes", table=rows, description=text)
 
 
 def nodes(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each model, seed and test: what went wrong first, then the slowest first."""
-    good = ("success", "pass")
+    """Each model, seed, test and hook: what went wrong first, then the slowest first."""
     found = [
         {
-            "node": result["unique_id"].split(".", 2)[2],
+            "node": result["unique_id"].split(".")[2],
             "kind": result["unique_id"].partition(".")[0],
             "status": result["status"],
             "seconds": round(result["execution_time"], 2),
@@ -105,5 +113,7 @@ def nodes(results: dict[str, Any]) -> list[dict[str, Any]]:
             "message": " ".join((result["message"] or "").split())[:300],
         }
         for result in results.get("results", [])
+        # An exposure is a name for those who read, and does nothing.
+        if result["status"] != "no-op"
     ]
-    return sorted(found, key=lambda row: (row["status"] in good, -row["seconds"]))
+    return sorted(found, key=lambda row: (SEVERITY.get(row["status"], "none"), -row["seconds"]))

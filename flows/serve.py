@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import yaml
 
-from flows.start import answers, server
+from flows.start import answers, prepare, server
 from lake.errors import SourceUnavailable, UsageError
 from lake.settings import PROJECT
 
@@ -29,7 +28,7 @@ def serve() -> None:
         )
     if not answers(address):
         raise SourceUnavailable(f"Prefect does not answer at {address}; `prefect server start`")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    prepare()
     from prefect import serve as serve_all
 
     serve_all(*deployments())

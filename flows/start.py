@@ -43,9 +43,7 @@ def started(asked: Request, prefect: bool) -> dict[str, Any]:
 
 def as_flow(asked: Request) -> dict[str, Any]:
     """The same as a Prefect flow, which reads the settings itself."""
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    # The ephemeral server needs some 20 CPU-seconds, more than Prefect waits on a busy machine.
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
+    prepare()
     os.environ["QUANTMINI_LAKE"] = str(asked.layout.root)
     # Prefect takes seconds to import.
     from flows.backfill import backfill
@@ -58,6 +56,16 @@ def as_flow(asked: Request) -> dict[str, Any]:
     state = flow(**parameters, source=asked.source, wait=asked.wait, return_state=True)
     document: dict[str, Any] = value(state)
     return document
+
+
+def prepare() -> None:
+    """Prefect's own settings as this project needs them, unless set; read when it is imported."""
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    # What our stages say is shown with the run, but for what their own threads say.
+    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "flows,gold_export,ingest,lake")
+    os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
+    # The ephemeral server needs some 20 CPU-seconds, more than Prefect waits on a busy machine.
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
 
 
 def server() -> str | None:

@@ -17,7 +17,7 @@ from flows.chain import Request
 from flows.dbt import Gate
 from flows.summary import complaints
 from ingest.report import IngestReport
-from lake.errors import SourceUnavailable
+from lake.errors import QuantminiError, SourceUnavailable
 
 T = TypeVar("T")
 
@@ -26,6 +26,15 @@ DELAYS: list[float] = [60, 600]
 # Prefect's own limit on who writes. The lake's lock is what protects it; the limit makes runs queue
 # where Prefect shows them.
 SLOT = "quantmini-lake"
+
+
+class PartFailed(QuantminiError):
+    """Some part failed, the others are done: see what it says of each."""
+
+    def __init__(self, message: str, result: Any) -> None:
+        """Carry the result, which Prefect lets only an exception do in a failed state."""
+        super().__init__(message)
+        self.result = result
 
 
 @contextmanager
@@ -66,6 +75,7 @@ class Tasks:
 
         run = task(
             name=name,
+            task_run_name=name,
             retries=len(DELAYS),
             retry_delay_seconds=DELAYS,
             retry_condition_fn=worth_retrying,
@@ -93,8 +103,8 @@ def ended(result: T, failures: list[str]) -> T | State[T]:
     """The result itself, or a failed state that carries it and says why."""
     if not failures:
         return result
-    more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
-    return Failed(message=f"{failures[0]}{more}", data=result)
+    more = f"; and {len(failures) - 1} more" if len(failures) > 1 else ""
+    return Failed(message=f"{failures[0]}{more}", data=PartFailed(f"{failures[0]}{more}", result))
 
 
 def value(state: State[Any]) -> Any:
@@ -104,6 +114,8 @@ def value(state: State[Any]) -> Any:
         Exception: what ended the run.
     """
     result = state.result(raise_on_failure=False)
+    if isinstance(result, PartFailed):
+        return result.result
     if isinstance(result, BaseException):
         raise result
     return result
