@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -10,7 +11,8 @@ from flows.start import answers, prepare, server
 from lake.errors import SourceUnavailable, UsageError
 from lake.settings import PROJECT
 
-DEPLOYMENTS = PROJECT / "prefect.yaml"
+_OURS, _PACKAGED = PROJECT / "prefect.yaml", Path(__file__).with_name("prefect.yaml")
+DEPLOYMENTS = _OURS if _OURS.exists() else _PACKAGED
 
 
 def serve() -> None:
