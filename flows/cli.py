@@ -20,6 +20,7 @@ from lake.datasets import pick
 from lake.errors import QuantminiError, SourceUnavailable, UsageError
 from lake.layout import Layout
 from lake.settings import CONFIG, load
+from lake.usable import usable_cpus
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -256,6 +257,15 @@ def log_to_stderr(level: str) -> None:
     logging.basicConfig(level=stderr.level, handlers=[stderr])
 
 
+def limit_libraries() -> None:
+    """Give polars and Arrow as many threads as this process may use.
+
+    They see its affinity, but not a container's quota; and they look when they are imported.
+    """
+    for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, str(usable_cpus()))
+
+
 def main() -> None:
     """Entry point: known errors print one line on stderr and exit 1; usage errors exit 2.
 
@@ -263,6 +273,7 @@ def main() -> None:
     """
     stopping.listen()
     try:
+        limit_libraries()
         log_to_stderr(os.environ.get("QUANTMINI_LOG_LEVEL") or "WARNING")
         app()
     except QuantminiError as error:

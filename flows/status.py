@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import duckdb
 import psutil
-import pyarrow.compute as pc
 
 from flows import past, storage
 from flows.ailments import problems_of
@@ -92,11 +91,10 @@ def _tried(broken: list[str], what: str, remedy: str, look: Callable[[], T], ins
 
 def due_sessions(now: datetime) -> list[date]:
     """The sessions whose files the vendor has finished, oldest first."""
-    calendar = sessions()
-    midnight = pc.cast(calendar["date"], "timestamp[s]")
-    is_due = pc.less_equal(midnight, (now.astimezone(UTC) - PUBLISHED_AFTER).replace(tzinfo=None))
-    due: list[date] = calendar["date"].filter(is_due).to_pylist()
-    return due
+    # Comparing in Arrow would import pandas, which takes longer than all the rest.
+    finished = now.astimezone(UTC) - PUBLISHED_AFTER
+    days: list[date] = sessions()["date"].to_pylist()
+    return [day for day in days if datetime(day.year, day.month, day.day, tzinfo=UTC) <= finished]
 
 
 def sessions_behind(days: list[date], due: list[date]) -> int | None:

@@ -13,6 +13,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from lake.profile import limits_for
 from lake.settings import PROJECT, Settings
 from lake.settings.mistakes import LEFT_OUT, block_of
 
@@ -36,12 +37,7 @@ the mode and its limits; `pipeline.mode` and the `processing.max_…` settings c
 `quantmini profile` shows the outcome and writes it to `config/system_profile.yaml` for people to
 read; no run reads it, since it would be wrong in a smaller container.
 
-| mode | usable memory | memory of a run | workers | downloads | row group |
-|---|---|---|---|---|---|
-| streaming | below 32 GiB | four fifths, at most 14 GiB | 2 | 2 | 65,536 |
-| batch | below 64 GiB | four fifths, at most 40 GiB | 4 | 4 | 131,072 |
-| parallel | from 64 GiB on | four fifths | 16 | 8 | 262,144 |
-
+{modes}
 Workers are never more than the processors. DuckDB gets half of the memory, since its limit covers
 its buffers alone, as many threads as there are workers, and for its spill four fifths of the free
 disk, in the lake's `temp`.
@@ -56,6 +52,7 @@ VARIABLES = """\
 | `QUANTMINI_MEMORY_LIMIT`, `QUANTMINI_THREADS`, `QUANTMINI_MAX_TEMP_SIZE`, \
 `QUANTMINI_BATCH_ROWS` | limits of a literal `dbt build`; `quantmini` sets them from the profile |
 """
+MODES = {"streaming": "below 32 GiB", "batch": "below 64 GiB", "parallel": "from 64 GiB on"}
 KINDS = {bool: "true or false", int: "whole number", float: "number", Path: "path"}
 
 
@@ -80,12 +77,24 @@ def document() -> str:
     )
     missing = [(f"`{place}`", why) for place, why in LEFT_OUT.items()]
     parts += [
-        PROFILE,
+        PROFILE.format(modes=_modes()),
         VARIABLES,
         "## Left out\n\nSettings of the first design that do not exist, since they would change "
         "nothing or break a guarantee.\n\n" + _table(missing, ("setting", "instead")),
     ]
     return "\n".join(parts)
+
+
+def _modes() -> str:
+    """The limits of each mode on a machine that has plenty."""
+    rows = []
+    for mode, memory in MODES.items():
+        most = limits_for(mode, 2**20, 2**10)  # type: ignore[arg-type]
+        ceiling = f", at most {most.max_memory_gb:g} GiB" if mode != "parallel" else ""
+        numbers = (most.max_workers, most.max_concurrent_downloads, most.parquet_row_group_size)
+        rows.append((mode, memory, f"four fifths{ceiling}", *(f"{each:,}" for each in numbers)))
+    heads = ("mode", "usable memory", "memory of a run", "workers", "downloads", "row group")
+    return _table(rows, heads)
 
 
 def _rows(block: type[BaseModel], above: str = "") -> Iterator[tuple[str, ...]]:

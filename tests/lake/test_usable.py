@@ -92,12 +92,16 @@ for place in sys.argv[1:]:
     with open(f"{place}/cgroup.procs", "w") as procs:
         procs.write(str(os.getpid()))
 from pathlib import Path
+from flows.cli import limit_libraries
 from lake.engine import connect
 from lake.profile import limits
+limit_libraries()
+import polars, pyarrow
 bounds = limits()
 con = connect(bounds.duckdb_memory, bounds.max_workers, Path("."))
 names = ("memory_limit", "threads")
 print(json.dumps([bounds.max_memory_gb, bounds.max_workers,
+    polars.thread_pool_size(), pyarrow.cpu_count(),
     *(con.execute(f"SELECT current_setting('{name}')").fetchone()[0] for name in names)]))
 """
 
@@ -132,4 +136,4 @@ def test_a_process_in_a_real_cgroup_obeys_it(box):
     answer = subprocess.run(
         [sys.executable, "-c", LOOK, *box], capture_output=True, text=True, check=True
     )
-    assert json.loads(answer.stdout) == [pytest.approx(0.4), 1, "204.0 MiB", 1]
+    assert json.loads(answer.stdout) == [pytest.approx(0.4), 1, 1, 1, "204.0 MiB", 1]
