@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -80,7 +79,7 @@ class Writer:
     def close(self, provenance: Provenance) -> None:
         """Write the footer, after at least one table."""
         assert self._writer is not None  # noqa: S101
-        self._writer.add_key_value_metadata({FOOTER_KEY: json.dumps(asdict(provenance))})
+        self._writer.add_key_value_metadata({FOOTER_KEY: json.dumps(vars(provenance))})
         self._writer.close()
 
     def _settled(self) -> None:
