@@ -9,6 +9,7 @@ import duckdb
 
 from gold_export import queries
 from gold_export.job import Job, question
+from lake import changes
 
 
 class Unusable(Exception):
@@ -30,15 +31,17 @@ def check(job: Job, state: dict[str, Any]) -> None:
         chosen = job.options.fields.get(dataset, ())
         if state["fields"].get(dataset) != queries.fields(job.con, dataset, chosen):
             raise Unusable(f"{dataset} has other columns")
-        _check_snapshots(job.con, old[dataset], job.snapshots[dataset])
+        if old[dataset] != job.snapshots[dataset]:
+            _start(job, dataset, old[dataset])
 
 
-def _check_snapshots(con: duckdb.DuckDBPyConnection, old: int, new: int) -> None:
-    """All snapshots from `old` to `new` must be there, both included."""
-    sql = "select count(*) from ducklake_snapshots('lake') where snapshot_id between ? and ?"
-    [(count,)] = con.execute(sql, [old, new]).fetchall()
-    if count != new - old + 1 or count < 1:
-        raise Unusable(f"the lake has {count} of the snapshots {old} to {new}")
+def _start(job: Job, dataset: str, old: int) -> int:
+    """Where the feed that leads on from snapshot `old` begins."""
+    changes.define(job.con)
+    start = changes.feed_start(job.con, dataset, old)
+    if start is None or start > job.snapshots[dataset]:
+        raise Unusable(f"the lake no longer knows all changes of {dataset} after snapshot {old}")
+    return start
 
 
 def stage(job: Job, dataset: str, old: int) -> tuple[date, date] | None:
@@ -50,14 +53,32 @@ def stage(job: Job, dataset: str, old: int) -> tuple[date, date] | None:
         The first and last date in it; None where the universe has not changed.
     """
     condition, given = job.among(dataset)
-    now = job.snapshots[dataset]
-    changes = f"ducklake_table_changes('lake', 'silver', '{dataset}', {old + 1}, {now})"
-    if old == now:
-        changes = f"(select *, 'insert' as change_type from silver.{dataset} limit 0)"
-    sql = f"create or replace temp table gold_feed as from {changes} as t where {condition}"
+    if old == job.snapshots[dataset]:
+        source = f"(select *, 'insert' as change_type from silver.{dataset} limit 0)"
+    else:
+        bounds = f"{_start(job, dataset, old)}, {job.snapshots[dataset]}"
+        source = f"ducklake_table_changes('lake', 'silver', '{dataset}', {bounds})"
+    sql = f"create or replace temp table gold_feed as from {source} as t where {condition}"
     job.con.execute(sql, given)
+    _settle(job.con)
     [(first, last)] = job.con.execute("select min(date), max(date) from gold_feed").fetchall()
     return None if first is None else (first, last)
+
+
+def _settle(con: duckdb.DuckDBPyConnection) -> None:
+    """Leave out of `gold_feed` what went and came back the same, as when files are rewritten."""
+    whole = "select bool_and(change_type = 'insert') from gold_feed"
+    if con.execute(whole).fetchall() == [(False,)]:
+        sides = [
+            f"(select * exclude (snapshot_id, rowid, change_type) from gold_feed "
+            f"where change_type in {kinds})"
+            for kinds in (("insert", "update_postimage"), ("delete", "update_preimage"))
+        ]
+        kept = [
+            f"select *, '{kind}' as change_type from (from {mine} except all from {other})"
+            for kind, mine, other in (("insert", *sides), ("delete", *reversed(sides)))
+        ]
+        con.execute(f"create or replace temp table gold_feed as {' union all '.join(kept)}")
 
 
 def drop(con: duckdb.DuckDBPyConnection) -> None:

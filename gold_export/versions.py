@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gold_export.job import question
+from gold_export.options import STORES
 from gold_export.store_files import sync
 from lake.errors import UsageError
 from lake.files import replacing
@@ -46,6 +47,16 @@ def read_state(folder: Path | None) -> dict[str, Any]:
         return json.loads((folder / STATE).read_text("utf-8")) if folder else {}
     except (FileNotFoundError, ValueError):
         return {}
+
+
+def sources(layout: Layout, store: str) -> dict[str, int]:
+    """Data set → the snapshot that the store shows, from which its next update starts."""
+    made_from = read_state(current(layout, store)).get("made_from", {})
+    return {
+        name: snapshot
+        for name, snapshot in made_from.get("snapshots", {}).items()
+        if name in STORES[store]
+    }
 
 
 def complete(layout: Layout, store: str) -> list[Path]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import SourceConfig
 
+from lake import changes
 from lake.calendar import sessions
 from lake.catalog import install_extensions
 from lake.layout import Layout
@@ -24,6 +25,8 @@ from lake.sql import quoted
 class Plugin(BasePlugin):
     """Named `dbt_plugin` in profiles.yml and in the sources that it loads."""
 
+    _knows_changes = False
+
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Runs before dbt-duckdb attaches the lake."""
         layout = Layout(Path(self.creds.external_root))  # type: ignore[union-attr]
@@ -33,9 +36,12 @@ class Plugin(BasePlugin):
         install_extensions(conn)
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Each connection of dbt knows which features are configured."""
+        """Each connection knows the configured features; the first one defines lake.changes."""
         features = json.dumps(load_settings().features)
         cursor.execute(f"SET VARIABLE features = {quoted(features)}")
+        if not self._knows_changes:
+            changes.define(cursor)
+            self._knows_changes = True
 
     def load(self, source_config: SourceConfig) -> pa.Table:  # noqa: ARG002
         """The exchange's sessions: `date`, `open`, `close` (UTC)."""

@@ -94,6 +94,11 @@ class Layout:
         return self.root / "metadata/catalog.sqlite"
 
     @property
+    def backups(self) -> Path:
+        """Copies of the catalog, a folder each, made before maintenance."""
+        return self.root / "metadata/backups"
+
+    @property
     def published(self) -> Path:
         """The published snapshot of each data set, written by dbt when its gate passes."""
         return self.root / "metadata/published.json"

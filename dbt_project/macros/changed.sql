@@ -14,9 +14,12 @@
     {%- if created.rows[0][0] | int > entry.snapshot -%}{{ return(none) }}{%- endif -%}
     {#- Rows of reference models have no date; such a table changes by being made again. -#}
     {%- if newest <= entry.snapshot or not created.rows[0][1] -%}{{ return([]) }}{%- endif -%}
+    {#- Maintenance drops old snapshots; where the feed cannot tell all any more, everything is looked at. -#}
+    {%- set start = run_query("select feed_start('" ~ relation.identifier ~ "', " ~ entry.snapshot ~ ")").rows[0][0] -%}
+    {%- if start is none -%}{{ return(none) }}{%- endif -%}
     {%- set found = run_query(
         "select distinct date::varchar from ducklake_table_changes('lake', 'silver', "
-        ~ quoted(relation.identifier) ~ ", " ~ (entry.snapshot + 1) ~ ", " ~ newest ~ ") order by 1"
+        ~ quoted(relation.identifier) ~ ", " ~ start ~ ", " ~ newest ~ ") order by 1"
     ) -%}
     {{- return(found.columns[0].values() | list) -}}
 {% endmacro %}

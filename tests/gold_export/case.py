@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gold_export import versions
 from gold_export.export import export
 from gold_export.job import inputs
 from gold_export.options import STORES, ExportOptions, ExportReport
@@ -32,6 +33,11 @@ class Case:
         wanted = [name for name in inputs(self.store, self.options) if name in self.tables]
         snapshots = self.house.publish(*wanted)
         return export(self.house.con, layout or self.layout, self.store, snapshots, self.options)
+
+    def upkeep(self) -> None:
+        """Maintain the lake, as far as the store and what is published allow."""
+        made_from = versions.sources(self.layout, self.store)
+        self.house.upkeep(self.house.publish(*made_from).items() | made_from.items())
 
     def update(self) -> ExportReport:
         """Export, and compare with a whole export of the same silver."""

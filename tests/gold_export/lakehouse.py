@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
 import duckdb
 import pyarrow as pa
 
 from lake import catalog
 from lake.datasets import DATASETS
 from lake.layout import Layout
+from lake.maintenance import snapshots
+from lake.maintenance.compact import compact
 from tests.gold_export import actions, market
 
 
@@ -69,9 +74,12 @@ class Lakehouse:
         for name, table in tables.items():
             self.run(f"create or replace table lake.silver.{name} as from incoming", incoming=table)
 
-    def compact(self) -> None:
-        self.run("call ducklake_rewrite_data_files('lake')")
-        self.run("call ducklake_merge_adjacent_files('lake')")
+    def upkeep(self, needed: Iterable[tuple[str, int]]) -> None:
+        """What `quantmini maintain` does to the lake; `needed` is what readers still hold."""
+        moment = datetime.now(UTC)
+        snapshots.expire(self.con, needed, moment)
+        compact(self.con)
+        snapshots.delete_scheduled(self.con, moment + timedelta(days=1))
 
     def expire(self) -> None:
         self.run("call ducklake_expire_snapshots('lake', older_than => now())")

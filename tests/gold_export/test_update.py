@@ -112,6 +112,32 @@ def test_a_list_of_symbols(tmp_path):
     made.update()
 
 
+def test_upkeep_of_the_lake_loses_no_change(case, monkeypatch):
+    """A month of snapshots goes, files are rewritten and merged; only real changes are written."""
+    case.house.insert(DAILY, bars(DAILY, TICKERS, market.SESSIONS[8:9]))
+    for _ in range(3):
+        case.update()
+        case.house.run("create or replace table lake.silver.other as select 1 as one")
+        case.upkeep()
+    # One row is deleted and comes back as it was, another day of T03 is restated.
+    case.house.replace(DAILY, bars(DAILY, TICKERS[:1], market.SESSIONS[:8])[5:6])
+    case.house.replace(DAILY, bars(DAILY, ["T03"], market.SESSIONS[4:5], seed=9))
+    case.upkeep()
+    known = case.house.con.execute("select count(*) from ducklake_snapshots('lake')").fetchall()
+    written = []
+
+    def write_file(path, content, flags, size=0, write=store_files.write_file):
+        written.append(Path(path).parent.name)
+        write(path, content, flags, size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_files, "write_file", write_file)
+        assert case.export().incremental
+    assert set(written) == {"t03"}
+    assert known[0][0] < 12
+    assert case.update().skipped
+
+
 def expire(case: Case) -> None:
     case.house.insert(DAILY, bars(DAILY, TICKERS, market.SESSIONS[8:9]))
     case.house.expire()
@@ -212,7 +238,7 @@ def test_minutes_and_both_frequencies_of_options(tmp_path, store):
 
 
 SEEDS = [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 6))]
-KINDS = ["next", "next", "next", "restate", "restate one", "remove", "compact", "act", "act"]
+KINDS = ["next", "next", "next", "restate", "restate one", "remove", "upkeep", "act", "act"]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -238,8 +264,8 @@ def test_any_sequence(tmp_path, seed):
             made.house.replace(DAILY, chosen[: dice.randint(1, 3)])
         elif kind == "remove":
             made.house.replace(DAILY, [], chosen)
-        elif kind == "compact":
-            made.house.compact()
+        elif kind == "upkeep":
+            made.upkeep()
         if kind == "act" or dice.random() < 0.3:
             # New actions, corrections of old ones, and a ticker that loses all of its own.
             known |= {

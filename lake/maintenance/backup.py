@@ -1,0 +1,78 @@
+"""Backups of the catalog: without it silver's files are only files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lake.layout import Layout
+
+STAMP = "%Y%m%dT%H%M%S.%fZ"
+
+
+def back_up(layout: Layout, before: str, keep: int) -> Path | None:
+    """Copy the catalog and what it has published into a folder of their own.
+
+    No DuckDB of this process may have the lake open: two SQLite libraries in one process drop each
+    other's locks.
+
+    Args:
+        layout: the lake.
+        before: the action that follows; part of the folder's name.
+        keep: how many backups stay, this one included.
+
+    Returns:
+        The folder; None where the lake has no catalog yet.
+    """
+    if not layout.catalog.exists():
+        return None
+    folder = layout.backups / f"{datetime.now(UTC).strftime(STAMP)}-before-{before}"
+    draft = layout.backups / ".draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        _copy(layout.catalog, draft / layout.catalog.name)
+        for path in (layout.published, layout.transformed):
+            if path.exists():
+                shutil.copy2(path, draft / path.name)
+        for path in draft.iterdir():
+            _sync(path)
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    for older in backups(layout)[:-keep]:
+        shutil.rmtree(older)
+    return folder
+
+
+def backups(layout: Layout) -> list[Path]:
+    """The backups that are kept, oldest first."""
+    return sorted(layout.backups.glob("*-before-*"))
+
+
+def oldest(layout: Layout) -> datetime:
+    """When the oldest kept backup was made; now where there is none."""
+    for folder in backups(layout):
+        return datetime.strptime(folder.name.split("-")[0], STAMP).replace(tzinfo=UTC)
+    return datetime.now(UTC)
+
+
+def _copy(catalog: Path, target: Path) -> None:
+    """SQLite's own online backup, which takes the write-ahead log along."""
+    with (
+        closing(sqlite3.connect(f"{catalog.as_uri()}?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        source.backup(copy)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
