@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from flows import stopping
+from flows.maintain import maintain
 from flows.profiling import Profile
 from flows.reference import app as reference
 from lake.datasets import pick
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 
 app.add_typer(reference, name="reference")
+app.command()(maintain)
 
 Datasets = Annotated[list[str] | None, typer.Argument(help="Data sets; all four by default.")]
 Start = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First trading day.")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 
@@ -38,16 +38,29 @@ def expire(
     [(newest,)] = connection.execute(
         "SELECT max(snapshot_id) FROM ducklake_snapshots('lake')"
     ).fetchall()
-    gone = [n for n in old if n not in kept and n != newest and (floor is None or n < floor)]
+    gone = sorted({n for n in old if n < newest and (floor is None or n < floor)} - kept)
     if gone:
         connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => {gone})")
     return len(gone)
 
 
+def count(connection: duckdb.DuckDBPyConnection) -> int:
+    """The snapshots that the lake has."""
+    [(found,)] = connection.execute("SELECT count(*) FROM ducklake_snapshots('lake')").fetchall()
+    return int(found)
+
+
 def delete_scheduled(connection: duckdb.DuckDBPyConnection, older_than: datetime) -> int:
-    """Delete the files that the catalog scheduled for it before a moment; return their number.
+    """Delete the files that the catalog scheduled for it on a day before a moment's own.
 
     Never what the catalog merely does not know: a mistake there would cost the only copy.
+
+    Returns:
+        The number of files deleted.
     """
+    # In a SQLite catalog DuckLake 1.5.5 compares moments as text written in two ways, so that all
+    # of the last day counts as older, whatever the hour.
+    midnight = older_than.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    day_before = midnight - timedelta(microseconds=1)
     sql = "CALL ducklake_cleanup_old_files('lake', older_than => ?)"
-    return len(connection.execute(sql, [older_than]).fetchall())
+    return len(connection.execute(sql, [day_before]).fetchall())

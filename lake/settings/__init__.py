@@ -32,6 +32,7 @@ from lake.settings.base import PROJECT
 from lake.settings.files import YamlFile
 from lake.settings.gold import Gold, Universe, known_data_sets
 from lake.settings.lake import Lake, root_from_env
+from lake.settings.maintenance import Maintenance
 from lake.settings.mistakes import complaints, unknown_variables
 from lake.settings.monitoring import Monitoring
 from lake.settings.parquet import Parquet
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     monitoring: Monitoring = Monitoring()
     gold: Gold = Gold()
     alerts: Alerts = Alerts()
+    maintenance: Maintenance = Maintenance()
     # Which exist is written in the models' YAML, so dbt says when one does not.
     features: Annotated[dict[str, list[str]], AfterValidator(known_data_sets)] = {}
     """Data set → the features that silver computes, others stay null; all of them where a data set

@@ -1,0 +1,18 @@
+"""What `quantmini maintain` keeps, and for how long."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from lake.settings.base import Section
+
+
+class Maintenance(Section):
+    """What `quantmini maintain` keeps, and for how long."""
+
+    keep_snapshots_days: int = Field(default=7, ge=0)
+    """Days that an old state of silver can still be read (`AT (VERSION => …)`), and that a query
+    that began then may take. What is published and what gold was made from stays however old it
+    is."""
+    keep_backups: int = Field(default=7, ge=1)
+    """Backups of the catalog that are kept, in `metadata/backups`; each action makes one."""
