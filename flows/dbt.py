@@ -116,13 +116,18 @@ def fingerprint(layout: Layout, dataset: Dataset, features: list[str] | None) ->
         folders.append(layout.bronze_folder(DATASETS["stocks_daily"]))
     if dataset.name != "stocks_minute":
         folders.append(layout.bronze_reference)
-    files = [path for folder in folders for path in sorted(folder.rglob("*.parquet"))]
+    files = {
+        path.relative_to(layout.root): path
+        for folder in folders
+        for path in sorted(folder.rglob("*.parquet"))
+    }
     for part in ("models", "macros", "seeds", "tests"):
-        files += [path for path in sorted((DBT_PROJECT / part).rglob("*")) if path.is_file()]
+        found = sorted((DBT_PROJECT / part).rglob("*"))
+        files |= {path.relative_to(DBT_PROJECT): path for path in found if path.is_file()}
     digest = hashlib.sha256(repr(features).encode())
-    for path in files:
+    for name, path in files.items():
         stat = path.stat()
-        digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+        digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
     return digest.hexdigest()
 
 
