@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.profiling import Profile
 from lake.settings import load
 
 
@@ -27,6 +28,7 @@ def maintain(
         ),
     ] = Action.all,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    _profiled: Profile = False,
 ) -> None:
     """Upkeep of the lake; each action first backs the catalog up."""
     from flows.cli import finish

@@ -40,7 +40,7 @@ def maintained(settings: Settings, action: str, step: Step = call) -> dict[str, 
     """
     layout = Layout(settings.lake.root)
     names = ALL if action == "all" else (action,)
-    with recorded(layout, f"maintain {action}") as recording, writing(layout):
+    with recorded(settings, f"maintain {action}") as recording, writing(layout):
         if not layout.catalog.exists():
             raise NotBuilt(f"there is no silver in {layout.root}; run `quantmini run` first")
         done = [_acted(settings, layout, name, step) for name in names]
