@@ -17,6 +17,7 @@ from flows import stopping
 from flows.maintain import maintain
 from flows.profiling import Profile
 from flows.reference import app as reference
+from flows.report.command import report
 from lake.datasets import pick
 from lake.errors import QuantminiError, SourceUnavailable, UsageError
 from lake.layout import Layout
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 app.add_typer(reference, name="reference")
 app.command()(maintain)
+app.command()(report)
 
 Datasets = Annotated[list[str] | None, typer.Argument(help="Data sets; all four by default.")]
 Start = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First trading day.")]

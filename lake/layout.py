@@ -114,6 +114,11 @@ class Layout:
         return self.root / "metadata/writer.lock"
 
     @property
+    def report(self) -> Path:
+        """Where `quantmini report` writes its page."""
+        return self.root / "report.html"
+
+    @property
     def dbt_target(self) -> Path:
         """dbt's compiled files and results of the flow's own runs."""
         return self.root / "temp/dbt"

@@ -1,0 +1,1 @@
+"""`quantmini report`: the lake on one page, an HTML file that needs nothing beside it."""
