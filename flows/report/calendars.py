@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
-from flows.report.coverage import Day
+from flows.report.coverage import Day, State
 
-LETTER = {"complete": "c", "partial": "p", "missing": "m", "quarantined": "q"}
+LETTER: dict[State, str] = {"complete": "c", "partial": "p", "missing": "m", "quarantined": "q"}
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,14 @@ def months(year: int, days: list[Day], first: date, last: date) -> list[Month]:
     for month, group in groupby(days, lambda day: day.date.month):
         known = {day.date: day for day in group}
         weeks = calendar.Calendar().monthdatescalendar(year, month)
-        workdays = [week[:5] for week in weeks if month in (week[0].month, week[4].month)]
+        inside = [
+            [day if day.month == month and first <= day <= last else None for day in week[:5]]
+            for week in weeks
+        ]
         cells = [
-            cell(day, known.get(day)) if day.month == month and first <= day <= last else Cell()
-            for week in workdays
+            cell(day, known.get(day)) if day else Cell()
+            for week in inside
+            if any(week)
             for day in week
         ]
         name = calendar.month_abbr[month]

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from lake.errors import UsageError
 from lake.files import replacing
 from lake.layout import Layout
 from lake.settings import load
@@ -39,6 +40,8 @@ def report(
     settings = load()
     layout = Layout(settings.lake.root)
     path = out or layout.report
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; --out names the file to write")
     with ThreadPoolExecutor(1) as aside:
         # Putting the charts' JavaScript together takes as long as reading the lake.
         library = aside.submit(javascript)
@@ -61,4 +64,4 @@ def javascript() -> str:
     """The JavaScript of Vega, Vega-Lite and Vega-Embed, which sets `window.vegaEmbed`."""
     import vl_convert
 
-    return str(vl_convert.javascript_bundle())
+    return str(vl_convert.javascript_bundle())  # type: ignore[call-arg]

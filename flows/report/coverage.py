@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import duckdb
 
@@ -53,6 +54,7 @@ days AS (
         published.date IS NOT NULL AS is_published,
         published.rows AS published_rows,
         coalesce(rejected.rows, 0) AS rejected_rows,
+        list_contains($damaged::VARCHAR[], date::VARCHAR) AS is_damaged,
         files.rows / CASE WHEN $minute THEN coalesce(expected.minutes, 390) ELSE 1 END AS density
     FROM expected
     FULL JOIN files USING (date)
@@ -67,8 +69,10 @@ compared AS (
 ),
 judged AS (
     SELECT *, list_filter([
-        CASE WHEN rows IS NULL AND is_session THEN 'no file in bronze' END,
-        CASE WHEN rows IS NULL AND is_published THEN 'published, but gone from bronze' END,
+        CASE WHEN is_damaged THEN 'the bronze file cannot be read' END,
+        CASE WHEN rows IS NULL AND is_session AND NOT is_damaged THEN 'no file in bronze' END,
+        CASE WHEN rows IS NULL AND is_published AND NOT is_damaged
+            THEN 'published, but gone from bronze' END,
         CASE WHEN NOT is_session THEN 'the exchange was closed' END,
         CASE WHEN rows IS NOT NULL AND NOT is_published THEN 'not published' END,
         CASE WHEN published_rows <> rows
@@ -81,7 +85,7 @@ judged AS (
 SELECT
     date,
     CASE
-        WHEN rows IS NULL THEN 'missing'
+        WHEN rows IS NULL AND NOT is_damaged THEN 'missing'
         WHEN reasons <> [] THEN 'partial'
         WHEN rejected_rows > 0 THEN 'quarantined'
         ELSE 'complete'
@@ -132,7 +136,7 @@ def coverage(
     snapshot: int | None,
     due: date | None,
 ) -> list[Day]:
-    """Every session from the data set's first bronze day to the last due one, or its last, in order.
+    """Every session from the first bronze day to the last, or to the last due one, in order.
 
     Args:
         connection: the published lake, or any where nothing is published.
@@ -150,8 +154,9 @@ def coverage(
         published=PUBLISHED.format(dataset=dataset.name, snapshot=snapshot) if snapshot else NONE,
         thin=THIN,
     )
-    parameters = {
+    parameters: dict[str, Any] = {
         "bronze": [str(path) for path in files.values()],
+        "damaged": [],
         "due": due,
         "minute": dataset.minute,
     }
@@ -160,4 +165,22 @@ def coverage(
     if snapshot:
         parameters["counted_from"] = list(files)[-COUNTED:][0]
     connection.register("sessions", sessions())
-    return [Day(*row) for row in connection.execute(sql, parameters).fetchall()]
+    try:
+        rows = connection.execute(sql, parameters).fetchall()
+    except duckdb.Error:
+        whole = {day: path for day, path in files.items() if readable(connection, path)}
+        if not whole or len(whole) == len(files):
+            raise
+        parameters["bronze"] = [str(path) for path in whole.values()]
+        parameters["damaged"] = [str(day) for day in files if day not in whole]
+        rows = connection.execute(sql, parameters).fetchall()
+    return [Day(*row) for row in rows]
+
+
+def readable(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
+    """Whether a Parquet file has a footer."""
+    try:
+        connection.execute("FROM parquet_file_metadata($path)", {"path": str(path)})
+    except duckdb.Error:
+        return False
+    return True

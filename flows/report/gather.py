@@ -8,7 +8,9 @@ from typing import Any
 
 import duckdb
 
-from flows.report import history, market, storage
+from flows.report import history, storage
+from flows.report.bars import Bars, bars
+from flows.report.chain import Chain, chain
 from flows.report.coverage import Day, coverage
 from flows.status import status
 from lake import catalog
@@ -32,8 +34,8 @@ class Facts:
     runs: list[history.Record]
     stages: list[history.Record]
     queries: history.Queries | None
-    bars: market.Bars | None
-    chain: market.Chain | None
+    bars: Bars | None
+    chain: Chain | None
 
 
 def gather(
@@ -61,7 +63,9 @@ def gather(
         UsageError: the symbol, underlying or date has no bars.
     """
     if not any(layout.bronze_files(dataset) for dataset in DATASETS.values()):
-        raise NotBuilt(f"nothing is ingested in {layout.root}; run `quantmini run`, then this again")
+        raise NotBuilt(
+            f"nothing is ingested in {layout.root}; run `quantmini run`, then this again"
+        )
     health = status(layout, bounds, adjustment, now)
     served = catalog.tables(layout)
     with open_lake(layout, bounds) as lake:
@@ -71,14 +75,14 @@ def gather(
         }
         days = {name: found for name, found in days.items() if found}
         silver = storage.silver_bytes(lake) if served else {}
-        bars = chain = None
+        candles = options = None
         if "stocks_daily" in served:
-            adjusted = health["pipeline"]["prices"] == "adjusted" and "adjustment_factors" in served
-            bars = market.bars(lake, symbol, adjustment if adjusted else "none")
+            basis = adjustment if health["pipeline"]["prices"] == "adjusted" else "none"
+            candles = bars(lake, symbol, basis, factors="adjustment_factors" in served)
         elif symbol:
             raise UsageError("no stocks_daily is published for --symbol; run `quantmini run` first")
         if "options_daily" in served:
-            chain = market.chain(lake, underlying, day, stocks="stocks_daily" in served)
+            options = chain(lake, underlying, day, stocks="stocks_daily" in served)
         elif underlying or day:
             raise UsageError("no options_daily is published for --underlying and --date")
     return Facts(
@@ -92,8 +96,8 @@ def gather(
         runs=history.runs(layout),
         stages=history.stages(layout),
         queries=history.queries(layout),
-        bars=bars,
-        chain=chain,
+        bars=candles,
+        chain=options,
     )
 
 

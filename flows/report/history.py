@@ -12,11 +12,27 @@ from lake import records
 from lake.layout import Layout
 
 SINCE = timedelta(days=366)
+# In the order of the chain.
+STAGES = ("reference", "ingest", "transform", "export")
 # Runs in a picture, rows in a table.
 RUNS, ROWS = 60, 12
 SQL_LENGTH = 2_000
 
 Record = dict[str, Any]
+# What a record is shown with where it, perhaps of another version, has no such field.
+RUN: Record = {
+    "command": "",
+    "exit": 0,
+    "days": 0,
+    "rows": 0,
+    "quarantined": 0,
+    "warnings": 0,
+    "seconds": 0,
+    "errors": [],
+    "gate": {},
+}
+STAGE: Record = {"run": "", "stage": "", "seconds": 0, "rows": 0, "rows_per_second": 0, "bytes": 0}
+QUERY: Record = {"sql": "", "seconds": 0, "rows": None, "cache": ""}
 
 
 @dataclass(frozen=True)
@@ -52,12 +68,13 @@ class Queries:
 
 def runs(layout: Layout) -> list[Record]:
     """The runs of the past year, newest last."""
-    return list(records.read(layout, "runs", SINCE))
+    return [RUN | record for record in records.read(layout, "runs", SINCE)]
 
 
 def stages(layout: Layout) -> list[Record]:
     """The stages of the newest runs, oldest first, those that had nothing to do left out."""
-    return [record for record in records.read(layout, "stages", SINCE) if record.get("rows")]
+    found = (STAGE | record for record in records.read(layout, "stages", SINCE))
+    return [record for record in found if record["rows"] and record["stage"] in STAGES]
 
 
 def part(record: Record) -> str:
@@ -70,22 +87,22 @@ def speeds(found: list[Record]) -> list[Speed]:
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in found:
         groups[str(record["stage"]), part(record)].append(record)
-    order = ("reference", "ingest", "transform", "export")
     result = []
     for (stage, name), rows in groups.items():
         peaks = [row["peak_rss_bytes"] for row in rows if row.get("peak_rss_bytes")]
         values = {
-            key: float(median(row.get(key) or 0 for row in rows))
+            key: float(median(row[key] for row in rows))
             for key in ("seconds", "rows", "rows_per_second", "bytes")
         }
-        result.append(Speed(stage, name, len(rows), **values, peak_rss_bytes=max(peaks, default=None)))
-    place = {stage: index for index, stage in enumerate(order)}
-    return sorted(result, key=lambda one: (place.get(one.stage, len(place)), one.stage, one.part))
+        result.append(
+            Speed(stage, name, len(rows), **values, peak_rss_bytes=max(peaks, default=None))
+        )
+    return sorted(result, key=lambda one: (STAGES.index(one.stage), one.part))
 
 
 def queries(layout: Layout) -> Queries | None:
     """How fast the lake answered, and its slowest answers, each SQL once."""
-    found = list(records.read(layout, "queries", SINCE))
+    found = [QUERY | record for record in records.read(layout, "queries", SINCE)]
     if not found:
         return None
     seconds = [float(record["seconds"]) for record in found]
@@ -93,6 +110,6 @@ def queries(layout: Layout) -> Queries | None:
     for record in sorted(found, key=lambda one: -float(one["seconds"])):
         slowest.setdefault(str(record["sql"]), record)
     rows = [record | {"sql": sql[:SQL_LENGTH]} for sql, record in list(slowest.items())[:ROWS]]
-    hits = sum(record.get("cache") == "hit" for record in found)
+    hits = sum(record["cache"] == "hit" for record in found)
     p95 = quantiles(seconds, n=20)[-1] if len(seconds) > 1 else seconds[0]
     return Queries(len(found), hits, median(seconds), p95, rows)

@@ -12,7 +12,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from flows.report import calendars, charts, history, market_charts, words
+from flows.report import calendars, history, lake_charts, words
+from flows.report.candles import candles
+from flows.report.chain_chart import chain, series_name
 from flows.report.coverage import Day
 from flows.report.gather import Facts
 
@@ -65,15 +67,17 @@ def render(facts: Facts, library: str) -> str:
 def sections(facts: Facts) -> dict[str, Any]:
     """What the template shows, by section."""
     days = facts.coverage
-    pictures = {f"rows-{name}": charts.rows_per_day(name, found) for name, found in days.items()}
+    pictures = {
+        f"rows-{name}": lake_charts.rows_per_day(name, found) for name, found in days.items()
+    }
     if any(found.rows for found in facts.forms.values()):
-        pictures["bytes"] = charts.bytes_per_row(facts.forms)
+        pictures["bytes"] = lake_charts.bytes_per_row(facts.forms)
     if facts.stages:
-        pictures["stages"] = charts.seconds_per_run(facts.stages)
+        pictures["stages"] = lake_charts.seconds_per_run(facts.stages)
     if facts.bars:
-        pictures["candles"] = market_charts.candles(facts.bars)
+        pictures["candles"] = candles(facts.bars)
     if facts.chain:
-        pictures["chain"] = market_charts.chain(facts.chain)
+        pictures["chain"] = chain(facts.chain)
     verdicts = [run for run in facts.runs if run.get("gate")][-history.RUNS :]
     return {
         "charts": pictures,
@@ -133,8 +137,9 @@ def totals(facts: Facts) -> dict[str, Any]:
 def by_series(facts: Facts) -> dict[str, list[dict[str, Any]]]:
     """The strikes of each series of the chain, by the name that the page shows."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for row in facts.chain.strikes if facts.chain else []:
-        found.setdefault(market_charts.series_name(row), []).append(row)
+    if facts.chain:
+        for row in facts.chain.strikes:
+            found.setdefault(series_name(facts.chain, row), []).append(row)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+NONE = "\N{EN DASH}"
 STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -38,10 +39,10 @@ def seconds(value: float) -> str:
 def price(value: float | None) -> str:
     """Two decimals, four below one; a dash where there is none."""
     if value is None:
-        return "–"
+        return NONE
     return f"{value:,.4f}" if abs(value) < 1 else f"{value:,.2f}"
 
 
 def day(value: date | None) -> str:
     """3 Jun 2024; a dash where there is none."""
-    return "–" if value is None else f"{value.day} {value:%b %Y}"
+    return NONE if value is None else f"{value.day} {value:%b %Y}"

@@ -15,6 +15,8 @@
     (spec.vconcat ?? [spec]).forEach((view) => { view.width = inner; });
     const shown = spec.params?.find((one) => one.name === "shown");
     if (shown) shown.value = Math.max(30, Math.floor(inner / 4.5));
+    // Text is measured before it is drawn, which needs the page's font by name.
+    spec.config.font = getComputedStyle(document.body).fontFamily;
     return { ...spec, data: { values: rows(document_.columns) } };
   };
 
@@ -30,6 +32,8 @@
       chart.view?.finalize();
       const options = { ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: { disableDefaultStyle: true } };
       chart.view = (await vegaEmbed(element, spec, options)).view;
+      // The element around it has the chart's name; its marks would be read out one by one.
+      element.querySelector("svg").setAttribute("aria-hidden", "true");
     } catch (error) {
       element.textContent = "This chart could not be drawn; its table has the same values.";
       console.error(error);

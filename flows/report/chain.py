@@ -1,4 +1,4 @@
-"""One symbol's daily bars and one underlying's option chain, from the published lake."""
+"""One underlying's option chain on one date, from the published lake."""
 
 from __future__ import annotations
 
@@ -8,42 +8,12 @@ from typing import Any
 
 import duckdb
 
+from flows.report.lookup import dictionaries, unknown
 from lake.errors import UsageError
 
-# A year of candles, and what of a chain a person can read: SPX has thousands of contracts a day.
-SESSIONS = 252
+# What of a chain a person can read: SPX has thousands of contracts a day.
 SERIES = 8
 STRIKES = 41
-
-LARGEST_SYMBOL = """
-SELECT symbol FROM silver.stocks_daily
-WHERE date > (SELECT max(date) FROM silver.stocks_daily) - 30
-GROUP BY symbol ORDER BY sum(close::DOUBLE * volume::DOUBLE) DESC, symbol LIMIT 1
-"""
-# The factor of a day: none for the days after its last action.
-BARS = """
-SELECT
-    bars.date,
-    (open * coalesce({price}, 1))::DOUBLE AS open,
-    (high * coalesce({price}, 1))::DOUBLE AS high,
-    (low * coalesce({price}, 1))::DOUBLE AS low,
-    (close * coalesce({price}, 1))::DOUBLE AS close,
-    (volume / coalesce(split_factor, 1))::DOUBLE AS volume,
-    transactions,
-    alpha_daily,
-    daily_return,
-    vwap * coalesce({price}, 1) AS vwap,
-    relative_volume
-FROM (
-    SELECT * FROM silver.stocks_daily WHERE symbol = $symbol ORDER BY date DESC LIMIT {sessions}
-) AS bars
-LEFT JOIN ({factors}) AS factors ON bars.date BETWEEN from_date AND to_date
-ORDER BY bars.date
-"""
-FACTORS = "FROM silver.adjustment_factors WHERE symbol = $symbol"
-NO_FACTORS = """SELECT NULL::DATE AS from_date, NULL::DATE AS to_date,
-    1 AS split_factor, 1 AS cumulative_factor WHERE $symbol IS NULL"""
-PRICE_FACTOR = {"none": "1", "splits": "split_factor", "splits_and_dividends": "cumulative_factor"}
 
 LARGEST_UNDERLYING = """
 SELECT underlying FROM silver.options_daily WHERE date = $day
@@ -87,15 +57,6 @@ ORDER BY expiration_date, root, strike
 
 
 @dataclass(frozen=True)
-class Bars:
-    """The newest bars of one symbol, a dictionary a session, on one share basis."""
-
-    symbol: str
-    adjustment: str
-    days: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
 class Chain:
     """The most traded series of an underlying on one date, a dictionary a strike.
 
@@ -109,38 +70,6 @@ class Chain:
     spot: float | None
     series: int
     strikes: list[dict[str, Any]]
-
-
-def bars(
-    lake: duckdb.DuckDBPyConnection, symbol: str | None, adjustment: str
-) -> Bars | None:
-    """The newest bars of a symbol, by default of the one with the most dollar volume lately.
-
-    None where the table holds no bar at all.
-
-    Args:
-        lake: the published lake, with stocks_daily.
-        symbol: as published, case kept.
-        adjustment: `none`, `splits` or `splits_and_dividends`; the latter two need
-            `silver.adjustment_factors`.
-
-    Raises:
-        UsageError: the symbol has no bar.
-    """
-    if symbol is None:
-        largest = lake.execute(LARGEST_SYMBOL).fetchone()
-        if largest is None:
-            return None
-        symbol = str(largest[0])
-    sql = BARS.format(
-        price=PRICE_FACTOR[adjustment],
-        sessions=SESSIONS,
-        factors=NO_FACTORS if adjustment == "none" else FACTORS,
-    )
-    days = dictionaries(lake.execute(sql, {"symbol": symbol}))
-    if not days:
-        raise unknown(lake, symbol, "symbol", "silver.stocks_daily")
-    return Bars(symbol, adjustment, days)
 
 
 def chain(
@@ -174,18 +103,3 @@ def chain(
         where = f"silver.options_daily WHERE date = DATE '{day}'"
         raise unknown(lake, underlying, "underlying", where)
     return Chain(underlying, day, spot, rows[0]["series"], rows)
-
-
-def unknown(lake: duckdb.DuckDBPyConnection, name: str, column: str, table: str) -> UsageError:
-    """The error for a name without bars, with the closest ones there are."""
-    sql = f"""SELECT {column} FROM (SELECT DISTINCT {column} FROM {table})
-        ORDER BY jaro_winkler_similarity(upper({column}), upper($name)) DESC, {column} LIMIT 3"""
-    near = [row[0] for row in lake.execute(sql, {"name": name}).fetchall()]
-    closest = f"; closest: {', '.join(near)}" if near else ""
-    return UsageError(f"no bars of {column} {name} in {table.replace(' WHERE', ',')}{closest}")
-
-
-def dictionaries(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """The rows of a result by column name."""
-    names = [column[0] for column in result.description]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
