@@ -8,12 +8,13 @@ from typing import Any
 
 import duckdb
 
-from flows.report import history, storage
+from flows.report import history
 from flows.report.bars import Bars, bars
 from flows.report.chain import Chain, chain
 from flows.report.coverage import Day, coverage
-from flows.status import status
-from lake import catalog
+from flows.report.forms import Forms, forms
+from flows.status import UNREADABLE, status
+from lake import catalog, engine
 from lake.datasets import DATASETS
 from lake.errors import NotBuilt, UsageError
 from lake.layout import Layout
@@ -30,10 +31,10 @@ class Facts:
     root: str
     status: dict[str, Any]
     coverage: dict[str, list[Day]]
-    forms: dict[str, storage.Forms]
+    forms: dict[str, Forms]
     runs: list[history.Record]
     stages: list[history.Record]
-    queries: history.Queries | None
+    queries: list[history.Record]
     bars: Bars | None
     chain: Chain | None
 
@@ -67,14 +68,13 @@ def gather(
             f"nothing is ingested in {layout.root}; run `quantmini run`, then this again"
         )
     health = status(layout, bounds, adjustment, now)
-    served = catalog.tables(layout)
-    with open_lake(layout, bounds) as lake:
+    lake, served = open_lake(layout, bounds)
+    with lake:
         days = {
             name: coverage(lake, layout, dataset, snapshot(served, name), until(health, name))
             for name, dataset in DATASETS.items()
         }
         days = {name: found for name, found in days.items() if found}
-        silver = storage.silver_bytes(lake) if served else {}
         candles = options = None
         if "stocks_daily" in served:
             basis = adjustment if health["pipeline"]["prices"] == "adjusted" else "none"
@@ -85,27 +85,37 @@ def gather(
             options = chain(lake, underlying, day, stocks="stocks_daily" in served)
         elif underlying or day:
             raise UsageError("no options_daily is published for --underlying and --date")
+    tables = health["pipeline"]["partition_health"]
     return Facts(
         root=str(layout.root),
         status=health,
         coverage=days,
         forms={
-            name: storage.forms(layout, DATASETS[name], found, silver)
+            name: forms(layout, DATASETS[name], found, tables.get(name, {}).get("bytes"))
             for name, found in days.items()
         },
         runs=history.runs(layout),
         stages=history.stages(layout),
-        queries=history.queries(layout),
+        queries=history.slowest_queries(layout),
         bars=candles,
         chain=options,
     )
 
 
-def open_lake(layout: Layout, bounds: Limits) -> Any:
-    """The published lake; DuckDB alone where nothing is published."""
-    if catalog.published(layout):
-        return catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers)
-    return duckdb.connect(config={"threads": bounds.max_workers})
+def open_lake(
+    layout: Layout, bounds: Limits
+) -> tuple[duckdb.DuckDBPyConnection, dict[str, catalog.Published]]:
+    """The published lake and its tables; DuckDB alone where there is none or it cannot be read.
+
+    What cannot be read is among the problems that the status names.
+    """
+    try:
+        if catalog.published(layout):
+            lake = catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers)
+            return lake, catalog.tables(layout)
+    except UNREADABLE:
+        pass
+    return engine.connect(bounds.duckdb_memory, bounds.max_workers, layout.temp), {}
 
 
 def snapshot(served: dict[str, catalog.Published], name: str) -> int | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
-from statistics import median, quantiles
+from statistics import median
 from typing import Any
 
+from flows import past
 from lake import records
 from lake.layout import Layout
 
@@ -55,17 +56,6 @@ class Speed:
     peak_rss_bytes: int | None
 
 
-@dataclass(frozen=True)
-class Queries:
-    """The queries asked, in seconds."""
-
-    count: int
-    hits: int
-    median: float
-    p95: float
-    slowest: list[Record]
-
-
 def runs(layout: Layout) -> list[Record]:
     """The runs of the past year, newest last."""
     return [RUN | record for record in records.read(layout, "runs", SINCE)]
@@ -100,16 +90,11 @@ def speeds(found: list[Record]) -> list[Speed]:
     return sorted(result, key=lambda one: (STAGES.index(one.stage), one.part))
 
 
-def queries(layout: Layout) -> Queries | None:
-    """How fast the lake answered, and its slowest answers, each SQL once."""
-    found = [QUERY | record for record in records.read(layout, "queries", SINCE)]
-    if not found:
-        return None
-    seconds = [float(record["seconds"]) for record in found]
+def slowest_queries(layout: Layout) -> list[Record]:
+    """The slowest answers lately, each SQL once."""
+    found = [QUERY | record for record in records.read(layout, "queries", past.SINCE)]
     slowest: dict[str, Record] = {}
     for record in sorted(found, key=lambda one: -float(one["seconds"])):
-        slowest.setdefault(str(record["sql"]), record)
-    rows = [record | {"sql": sql[:SQL_LENGTH]} for sql, record in list(slowest.items())[:ROWS]]
-    hits = sum(record["cache"] == "hit" for record in found)
-    p95 = quantiles(seconds, n=20)[-1] if len(seconds) > 1 else seconds[0]
-    return Queries(len(found), hits, median(seconds), p95, rows)
+        if "error" not in record:
+            slowest.setdefault(str(record["sql"]), record)
+    return [record | {"sql": sql[:SQL_LENGTH]} for sql, record in list(slowest.items())[:ROWS]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flows.report.coverage import Day
+from flows.report.forms import Forms
 from flows.report.history import RUNS, STAGES, Record, part
-from flows.report.storage import Forms
 from flows.report.vega import DATES, Chart, axis, band, coded, columns
 
 FORMS = {"csv": "CSV", "gz": "CSV.gz", "bronze": "bronze", "silver": "silver"}

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from flows.report.gather import Facts
-from flows.report.history import QUERY, RUN, Queries
+from flows.report.history import QUERY, RUN
 from flows.report.page import render
 
 EVIL = "<script>window.hacked = 1</script>\"'><img src=x onerror='window.hacked = 1'>"
@@ -23,7 +23,7 @@ AT = "2024-06-06T18:00:00.000+00:00"
 @pytest.fixture(scope="module")
 def page_file(facts: Facts, library: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of the shared lake, with a query so that no section is empty."""
-    told = replace(facts, queries=Queries(1, 0, 1.0, 1.0, [QUERY | {"at": AT, "sql": EVIL}]))
+    told = replace(facts, queries=[QUERY | {"at": AT, "sql": EVIL}])
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(render(told, library), encoding="utf-8")
     return path
@@ -140,7 +140,7 @@ def test_hostile_names_are_only_text(
         bars=replace(facts.bars, symbol=EVIL),
         chain=replace(facts.chain, underlying=EVIL, strikes=strikes),
         runs=[RUN | run],
-        queries=Queries(1, 0, 1.0, 1.0, [QUERY | {"at": AT, "sql": EVIL}]),
+        queries=[QUERY | {"at": AT, "sql": EVIL}],
     )
     path = tmp_path / "evil.html"
     path.write_text(render(evil, library), encoding="utf-8")

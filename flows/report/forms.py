@@ -6,8 +6,6 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
 from flows.report.coverage import Day
 from lake.datasets import Dataset
 from lake.layout import Layout
@@ -34,8 +32,8 @@ class Forms:
     silver: int | None
 
 
-def forms(layout: Layout, dataset: Dataset, days: list[Day], silver: dict[str, int]) -> Forms:
-    """The bytes of one data set, from its days and silver's tables."""
+def forms(layout: Layout, dataset: Dataset, days: list[Day], silver: int | None) -> Forms:
+    """The bytes of one data set, from its days; those of silver are given."""
     have = [day for day in days if day.rows]
     gz = sum(day.source_bytes for day in have)
     landed = (layout.landing(dataset, day.date) for day in reversed(have))
@@ -45,7 +43,7 @@ def forms(layout: Layout, dataset: Dataset, days: list[Day], silver: dict[str, i
         csv=round(gz * ratio) if ratio else None,
         gz=gz,
         bronze=sum(day.bytes for day in have),
-        silver=silver.get(dataset.name),
+        silver=silver,
     )
 
 
@@ -55,9 +53,3 @@ def unpacked(path: Path) -> float:
         head = file.read(SAMPLE)
     text = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(head)
     return len(text) / len(head)
-
-
-def silver_bytes(lake: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Bytes of the files of each table of silver."""
-    sql = "SELECT table_name, file_size_bytes FROM ducklake_table_info('lake')"
-    return dict(lake.execute(sql).fetchall())
