@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -82,6 +83,6 @@ def test_prefect_yaml_names_flows_that_exist_and_their_parameters() -> None:
     entries = yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]
     assert len(entries) >= 2
     for entry in entries:
-        flow = load_flow_from_entrypoint(entry["entrypoint"])
+        flow: Any = load_flow_from_entrypoint(entry["entrypoint"])
         assert set(entry["parameters"]) <= set(flow.parameters.properties)
         assert {time["timezone"] for time in entry["schedules"]} <= {"America/New_York"}
