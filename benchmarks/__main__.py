@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.results import Section, chart
-from lake.profile import detect
+from lake.usable import usable_cpus, usable_memory
 
 HERE = Path(__file__).parent
 PARTS = ("ingest", "silver", "gold", "query", "storage", "scale")
@@ -50,15 +50,13 @@ def main() -> None:
 
 def head(quick: bool) -> list[str]:
     """When, on what, with which versions; how to read a ratio."""
-    hardware = detect()["hardware"]
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return [
         "# Results",
         "",
         f"`python -m benchmarks{' --quick' if quick else ''}` on {datetime.now(UTC):%Y-%m-%d}: "
-        f"{hardware['cpu_threads']} processors ({hardware['processor']}), "
-        f"{hardware['memory_gb']:.0f} GiB, {platform.system()}, Python "
-        f"{platform.python_version()}; {versions}.",
+        f"{usable_cpus()} processors ({platform.machine()}), {usable_memory() / 2**30:.0f} GiB, "
+        f"{platform.system()}, Python {platform.python_version()}; {versions}.",
         "",
         "All cases of a table run in turn, each in a process of its own, so that a ratio compares "
         "neighbours in time: theirs ÷ ours, above 1 ours is faster, as median (smallest-largest).",
