@@ -1,4 +1,4 @@
-"""Gold against its peers, paired in one run: `python -m benchmarks.gold [--quick]`.
+"""Gold against its peers.
 
 Every round writes into folders of its own, and nothing is deleted before the end: ext4 searches
 long for a free inode within five seconds of a removal, which would be charged to the next case.
@@ -7,21 +7,18 @@ The peers read what they need (a CSV file a symbol, Parquet) prepared outside th
 
 from __future__ import annotations
 
-import argparse
+import json
 import os
-import resource
-import statistics
-import tempfile
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
+from benchmarks.measure import Case, Cost, cost
 from benchmarks.peers.qlib_dump_bin import dump_all
 from benchmarks.peers.seed_query_loop import convert
+from benchmarks.results import Section, compared
 from gold_export import calendars, versions
 from gold_export.export import export
 from gold_export.options import ExportOptions
@@ -50,14 +47,6 @@ ACTIONS = """
     from range(?) as s(number), range(44) as q(n)
 """
 PUBLISHED = (STORE, "adjustment_factors")
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one case: by the clock, and of the processor."""
-
-    seconds: float
-    processor: float
 
 
 class Market:
@@ -100,23 +89,14 @@ class Market:
         newest = "select max(snapshot_id) from ducklake_snapshots('lake')"
         [(self.snapshots[name],)] = self.con.execute(newest).fetchall()
 
-    def export(self, out: Layout, name: str) -> None:
-        """Bring the store in `out` to one of the snapshots."""
-        snapshot = self.snapshots[name]
-        for table in PUBLISHED:
-            view = f"from lake.silver.{table} at (version => {snapshot})"
-            self.con.execute(f"create or replace view memory.silver.{table} as {view}")
-        published = dict.fromkeys(PUBLISHED, snapshot)
-        report = export(self.con, out, STORE, published, ExportOptions())
-        assert report.incremental == (name != "history")  # noqa: S101
 
-
-def write_same(content: Mapping[str, bytes], out: Path) -> None:
-    """Write these files, their names relative to `out`, and nothing else."""
+def write_same(out: Path, target: Path) -> None:
+    """Read the files of the store in `out` and write them again."""
+    content = contents(Layout(out).gold(STORE))
     for folder in {name.rpartition("/")[0] for name in content}:
-        (out / folder).mkdir(parents=True, exist_ok=True)
+        (target / folder).mkdir(parents=True, exist_ok=True)
     for name, data in content.items():
-        descriptor = os.open(f"{out}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        descriptor = os.open(f"{target}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         os.write(descriptor, data)
         os.close(descriptor)
 
@@ -126,19 +106,6 @@ def contents(store: Path) -> dict[str, bytes]:
     store = store.resolve()
     paths = [path for path in store.rglob("*") if path.is_file()]
     return {str(path.relative_to(store)): path.read_bytes() for path in paths}
-
-
-def timed(function: Callable[..., object], *arguments: object) -> Cost:
-    """What one call costs."""
-    seconds, processor = time.perf_counter(), processor_seconds()
-    function(*arguments)
-    return Cost(time.perf_counter() - seconds, processor_seconds() - processor)
-
-
-def processor_seconds() -> float:
-    """Of this process and the children that ended, kernel included: steadier than the clock."""
-    used = os.times()
-    return used.user + used.system + used.children_user + used.children_system
 
 
 def prepare_peers(market: Market, root: Path) -> None:
@@ -154,58 +121,71 @@ def prepare_peers(market: Market, root: Path) -> None:
     )
 
 
-def one_round(
-    market: Market, root: Path, number: int, symbols: int, peers: bool
-) -> dict[str, Cost]:
-    """The cost of every case, once."""
-    out = Layout(root / f"out{number}")
-    found = {"full export": timed(market.export, out, "history")}
-    content = contents(out.gold(STORE))
-    found["only writing the same files"] = timed(write_same, content, root / f"same{number}")
-    found["second copy, once after a full export"] = timed(versions.prepare, out, STORE)
-    for name in list(market.snapshots)[1:]:
-        found[f"update: {name}"] = timed(market.export, out, name)
-    if peers:
-        found["dump_bin, re-implemented"] = timed(dump_all, root / "csv", root / f"dump{number}")
-        sample = [f"S{index:06}" for index in range(0, symbols, max(1, symbols // SEED_SAMPLE))]
+def sections(root: Path, quick: bool) -> list[Section]:
+    """A full export beside its peers, and the updates as shares of it."""
+    symbols, days, count = (50, 60, 1) if quick else (500, 250, 3)
+    market_root = root / "lake"
+    # Made in another process, so that this one starts no threads before it forks.
+    made = root / "snapshots.json"
+    cost(partial(prepare, market_root, root, symbols, days, made), root / "prepare")
+    snapshots: dict[str, int] = json.loads(made.read_text(encoding="utf-8"))
+    sample = [f"S{index:06}" for index in range(0, symbols, max(1, symbols // SEED_SAMPLE))]
+    loop = f"the seed's loop, {len(sample)} of {symbols} symbols scaled"
+    costs: dict[str, list[Cost]] = {}
+    for number in range(count):
+        out, place = root / f"out{number}", root / f"round{number}"
+        cases: dict[str, Case] = {"ours": partial(exported, market_root, snapshots, "history", out)}
+        cases["floor: reading and writing the same files"] = partial(write_same, out)
+        cases["second copy, once after a full export"] = partial(second_copy, out)
+        for name in list(snapshots)[1:]:
+            cases[f"update: {name}"] = partial(exported, market_root, snapshots, name, out)
+        cases["dump_bin, re-implemented"] = partial(dump_all, root / "csv")
         fields = [*RAW, *FEATURES[:3]]
-        cost = timed(convert, root / "parquet", root / f"seed{number}", sample, fields)
-        scale = symbols / len(sample)
-        scaled = Cost(cost.seconds * scale, cost.processor * scale)
-        found[f"seed's loop, {len(sample)} symbols scaled"] = scaled
-    return found
+        cases[loop] = partial(seed_loop, root / "parquet", sample, fields)
+        for step, (name, case) in enumerate(cases.items()):
+            costs.setdefault(name, []).append(cost(case, place / str(step)))
+    scale = symbols / len(sample)
+    costs[loop] = [Cost(c.seconds * scale, c.processor * scale, c.peak_rss) for c in costs[loop]]
+    section = compared(
+        "Gold",
+        f"{symbols} symbols, {days} sessions, 13 fields, medians of {count}; an update below 1 "
+        "costs less than the full export.",
+        costs,
+    )
+    section.bars = {label: v for label, v in section.bars.items() if "update" not in label}
+    return [section]
 
 
-def main() -> None:
-    """Print medians, and each as a multiple of the full export."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="50 symbols, one round")
-    parser.add_argument("--symbols", type=int, default=500)
-    parser.add_argument("--days", type=int, default=250)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--no-peers", action="store_true", help="only our own cases")
-    asked = parser.parse_args()
-    symbols, rounds = (50, 1) if asked.quick else (asked.symbols, asked.rounds)
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        market = Market(root / "lake", symbols, asked.days)
-        if not asked.no_peers:
-            prepare_peers(market, root)
-        runs = [
-            one_round(market, root, number, symbols, not asked.no_peers) for number in range(rounds)
-        ]
-    print(f"{symbols} symbols x {asked.days} days, 13 fields, medians of {rounds}")
-    print(f"{'':<42}{'seconds':>9}{'of full':>9}{'processor':>11}{'of full':>9}")
-    for name in runs[0]:
-        row = f"{name:<42}"
-        for part, width in (("seconds", 9), ("processor", 11)):
-            costs = [getattr(run[name], part) for run in runs]
-            whole = [getattr(run["full export"], part) for run in runs]
-            ratios = [ours / full for ours, full in zip(costs, whole, strict=True)]
-            row += f"{statistics.median(costs):>{width}.3f}{statistics.median(ratios):>9.2f}"
-        print(row)
-    print(f"peak RSS {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+def prepare(lake: Path, root: Path, symbols: int, days: int, made: Path, _: Path) -> None:
+    """The market and what the peers read; the snapshots by name go into `made`."""
+    market = Market(lake, symbols, days)
+    prepare_peers(market, root)
+    made.write_text(json.dumps(market.snapshots), encoding="utf-8")
 
 
-if __name__ == "__main__":
-    main()
+def exported(lake: Path, snapshots: dict[str, int], name: str, out: Path, _: Path) -> None:
+    """Bring the store in `out` to one of the snapshots, as the export stage does."""
+    layout = Layout(lake)
+    with duckdb.connect(config={"threads": 2, "memory_limit": "4GiB"}) as con:
+        con.execute("set TimeZone = 'UTC'")
+        catalog.install_extensions(con)
+        con.execute(catalog.attach_sql(layout, read_only=True))
+        con.execute("create schema silver")
+        snapshot = snapshots[name]
+        for table in PUBLISHED:
+            view = f"from lake.silver.{table} at (version => {snapshot})"
+            con.execute(f"create or replace view memory.silver.{table} as {view}")
+        published = dict.fromkeys(PUBLISHED, snapshot)
+        report = export(con, Layout(out), STORE, published, ExportOptions())
+        if report.incremental != (name != "history"):
+            raise SystemExit(f"{name}: {report}")
+
+
+def second_copy(out: Path, _: Path) -> None:
+    """What an export leaves for the next one."""
+    versions.prepare(Layout(out), STORE)
+
+
+def seed_loop(parquet: Path, sample: list[str], fields: list[str], out: Path) -> None:
+    """The seed's query a symbol, on a sample of them."""
+    convert(parquet, out, sample, fields)
