@@ -63,6 +63,8 @@ def transform(
     datasets: list[Dataset],
     features: dict[str, list[str]],
     timing: Path | None = None,
+    *,
+    rebuild: bool = False,
 ) -> Gate:
     """Bring silver up to bronze with `dbt build`, unless nothing changed since it last passed.
 
@@ -73,18 +75,19 @@ def transform(
         features: the configured features, which dbt reads from the settings itself; a change of
             them is a change of silver.
         timing: where dbt is to write a profile of itself, for Python's pstats.
+        rebuild: build silver anew from all of bronze; what is published is served until then.
     """
     fingerprints = {
         dataset.name: fingerprint(layout, dataset, features.get(dataset.name))
         for dataset in datasets
     }
     done = read_json(layout.transformed) if layout.catalog.exists() else {}
-    changed = [d for d in datasets if done.get(d.name) != fingerprints[d.name]]
+    changed = [d for d in datasets if rebuild or done.get(d.name) != fingerprints[d.name]]
     gate = Gate({dataset.name: "unchanged" for dataset in datasets})
     if not changed:
         return gate
     began = datetime.now(UTC)
-    results = build(layout, limits, changed, timing)
+    results = build(layout, limits, changed, timing, rebuild=rebuild)
     if layout.catalog.exists():
         gate.written = [
             {
@@ -160,7 +163,12 @@ def environment(layout: Layout, limits: Limits) -> dict[str, str]:
 
 
 def build(
-    layout: Layout, limits: Limits, datasets: list[Dataset], timing: Path | None = None
+    layout: Layout,
+    limits: Limits,
+    datasets: list[Dataset],
+    timing: Path | None = None,
+    *,
+    rebuild: bool = False,
 ) -> dict[str, Any]:
     """Run dbt; give the models that were built and the nodes that failed.
 
@@ -178,7 +186,7 @@ def build(
     if timing is not None:
         timing.parent.mkdir(parents=True, exist_ok=True)
         program += ["--record-timing-info", str(timing)]
-    command = [*program, *arguments(datasets)]
+    command = [*program, *arguments(datasets), *(["--full-refresh"] if rebuild else [])]
     log.info("running %s", " ".join(command[1:]))
     process = subprocess.run(
         command,

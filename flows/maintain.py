@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.profiling import Profile
+from flows.summary import complaints
 from lake.settings import load
 
 
@@ -15,7 +16,10 @@ class Action(StrEnum):
     """What can be asked for."""
 
     compact = "compact"
+    archive = "archive"
     expire = "expire"
+    verify = "verify"
+    rebuild = "rebuild"
     all = "all"
 
 
@@ -23,8 +27,9 @@ def maintain(
     action: Annotated[
         Action,
         typer.Argument(
-            help="expire: drop old snapshots. compact: merge small files, drop deleted rows. "
-            "all: these in order."
+            help="archive: put old files away. expire: drop old snapshots. compact: merge small "
+            "files, drop deleted rows. verify: compare each layer with the one below. all: these "
+            "four in order. rebuild: make silver anew from bronze."
         ),
     ] = Action.all,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
@@ -42,7 +47,7 @@ def words(document: dict[str, Any]) -> str:
     lines = []
     for done in document["actions"]:
         lines += [f"{done['action']}: {line}" for line in WORDS[done["action"]](done)]
-    return "\n".join([*lines, *(f"FAILED {failure['error']}" for failure in document["failed"])])
+    return "\n".join([*lines, *(f"FAILED {text}" for text in complaints(document))])
 
 
 def _of_expire(done: dict[str, Any]) -> list[str]:
@@ -61,4 +66,47 @@ def _of_compact(done: dict[str, Any]) -> list[str]:
     return [*(lines or ["nothing to do"]), f"{done['deleted_files']:,} files deleted"]
 
 
-WORDS = {"expire": _of_expire, "compact": _of_compact}
+def _of_archive(done: dict[str, Any]) -> list[str]:
+    landing = done["landing"]
+    if landing["action"] == "keep":
+        return ["landing is kept (maintenance.landing)"]
+    verb = "moved to archive/historical" if landing["action"] == "archive" else "dropped"
+    return [f"{landing['files']:,} landing files {verb}, {landing['bytes'] / 1e6:,.1f} MB"]
+
+
+def _of_verify(done: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{name} {facts['days']:,} days of landing converted again"
+        + (f", {facts['landing_not_kept']:,} not kept" if facts["landing_not_kept"] else "")
+        + f"; {done['silver'].get(name, 0):,} rows of silver compared with bronze"
+        for name, facts in done["bronze"].items()
+        if facts["days"] or facts["landing_not_kept"]
+    ]
+    for store in done["gold"]:
+        if "values" in store:
+            text = f"{store['values']:,} values of {store['instruments']:,} instruments compared"
+        else:
+            text = store.get("error", "behind silver, not compared; run `quantmini export`")
+        lines.append(f"gold {store['store']} {text}")
+    if done["unknown_files"]:
+        lines.append(f"{len(done['unknown_files']):,} files in silver that the catalog lacks")
+    return lines
+
+
+def _of_rebuild(done: dict[str, Any]) -> list[str]:
+    verdicts = ", ".join(f"{name} {verdict}" for name, verdict in done["verdicts"].items())
+    lines = [f"{verdicts}; gold follows with `quantmini export`"]
+    if done["set_aside"]:
+        lines.append(
+            f"the old catalog is in {done['set_aside']}, {done['removed_files']:,} files removed"
+        )
+    return lines
+
+
+WORDS = {
+    "archive": _of_archive,
+    "expire": _of_expire,
+    "compact": _of_compact,
+    "verify": _of_verify,
+    "rebuild": _of_rebuild,
+}

@@ -7,26 +7,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from flows.dbt import transform
 from flows.progress import bar, call
 from flows.recording import Step, recorded
+from flows.verification import verify_stage
 from gold_export import versions
 from gold_export.options import STORES
 from lake import catalog, engine
-from lake.errors import NotBuilt
+from lake.datasets import DATASETS
+from lake.errors import CorruptFile, NotBuilt
 from lake.layout import Layout
 from lake.lock import writing
 from lake.maintenance import backup, snapshots
 from lake.maintenance.compact import compact
+from lake.maintenance.landing import put_away
+from lake.maintenance.verify import unknown_files
 from lake.settings import Settings
 
 # A query that began before a file was replaced may still read it.
 GRACE = timedelta(days=1)
 # What `all` does, in this order: what is dropped first need not be merged.
-ALL = ("expire", "compact")
+ALL = ("archive", "expire", "compact", "verify")
 
 
 def maintained(settings: Settings, action: str, step: Step = call) -> dict[str, Any]:
@@ -37,23 +43,42 @@ def maintained(settings: Settings, action: str, step: Step = call) -> dict[str, 
 
     Raises:
         NotBuilt: there is no silver yet.
+        CorruptFile: the catalog is damaged.
     """
     layout = Layout(settings.lake.root)
     names = ALL if action == "all" else (action,)
     with recorded(settings, f"maintain {action}") as recording, writing(layout):
-        if not layout.catalog.exists():
-            raise NotBuilt(f"there is no silver in {layout.root}; run `quantmini run` first")
+        if action != "rebuild":
+            check(layout)
         done = [_acted(settings, layout, name, step) for name in names]
         failed = [failure for facts in done for failure in facts.pop("failed", [])]
         return recording.outcome({"actions": done, "failed": failed})
 
 
 def _acted(settings: Settings, layout: Layout, name: str, step: Step) -> dict[str, Any]:
-    saved = backup.back_up(layout, name, settings.maintenance.keep_backups)
+    saved = None
+    if name != "verify" and backup.is_sound(layout):
+        saved = backup.back_up(layout, name, settings.maintenance.keep_backups)
     began = time.perf_counter()
     facts = step(name, ACTIONS[name], settings, layout)
     seconds = round(time.perf_counter() - began, 3)
     return {"action": name, "backup": saved, "seconds": seconds, **facts}
+
+
+def check(layout: Layout) -> None:
+    """Whether there is a catalog to look after.
+
+    Raises:
+        NotBuilt: there is none.
+        CorruptFile: it is damaged.
+    """
+    if not layout.catalog.exists():
+        raise NotBuilt(f"there is no silver in {layout.root}; run `quantmini run` first")
+    if not backup.is_sound(layout):
+        raise CorruptFile(
+            f"{layout.catalog} is damaged; put a backup of {layout.backups} in its place "
+            "(docs/maintenance.md), or make silver anew with `quantmini maintain rebuild`"
+        )
 
 
 @contextmanager
@@ -96,7 +121,42 @@ def delete_scheduled(connection: duckdb.DuckDBPyConnection, layout: Layout) -> i
     return snapshots.delete_scheduled(connection, limit)
 
 
+def archive_stage(settings: Settings, layout: Layout) -> dict[str, Any]:
+    """Put the vendor's old files away, as the settings say."""
+    wanted = settings.maintenance
+    count = size = 0
+    if wanted.landing != "keep":
+        before = datetime.now(UTC).date() - timedelta(days=wanted.landing_days)
+        count, size = put_away(layout, before, drop=wanted.landing == "drop")
+    return {"landing": {"action": wanted.landing, "files": count, "bytes": size}}
+
+
+def rebuild_stage(settings: Settings, layout: Layout) -> dict[str, Any]:
+    """Silver anew from all of bronze, into a new catalog where the old one is lost."""
+    lost = not layout.catalog.exists() or not backup.is_sound(layout)
+    aside = backup.set_aside(layout) if lost else None
+    datasets = [dataset for dataset in DATASETS.values() if layout.bronze_files(dataset)]
+    if not datasets:
+        raise NotBuilt(f"there is no bronze in {layout.root}; run `quantmini run` first")
+    gate = transform(layout, settings.limits(), datasets, settings.features, rebuild=True)
+    removed = 0
+    if lost and gate.passed:
+        with opened(settings, layout) as connection:
+            for path in unknown_files(connection, layout):
+                Path(path).unlink()
+                removed += 1
+    failed = [
+        {"dataset": failure["dataset"], "date": None, "error": failure["message"]}
+        for failure in gate.failures
+    ]
+    facts = {"verdicts": gate.verdicts, "set_aside": aside, "removed_files": removed}
+    return facts | {"failed": failed}
+
+
 ACTIONS: dict[str, Callable[[Settings, Layout], dict[str, Any]]] = {
+    "archive": archive_stage,
     "expire": expire_stage,
     "compact": compact_stage,
+    "verify": verify_stage,
+    "rebuild": rebuild_stage,
 }

@@ -19,6 +19,15 @@ class Layout:
         """The vendor's file as it came."""
         return self.root / f"landing/polygon-s3/{dataset.name}/{day:%Y/%m/%Y-%m-%d}.csv.gz"
 
+    def historical(self, dataset: Dataset, day: date) -> Path:
+        """The vendor's file, once it is old and no longer in landing."""
+        return self.root / f"archive/historical/{dataset.name}/{day:%Y/%m/%Y-%m-%d}.csv.gz"
+
+    def landed(self, dataset: Dataset, day: date) -> Path | None:
+        """The vendor's file, wherever it is kept; None where it is not."""
+        places = (self.landing(dataset, day), self.historical(dataset, day))
+        return next((path for path in places if path.exists()), None)
+
     def bronze_folder(self, dataset: Dataset) -> Path:
         """The folder that holds a data set's validated files."""
         return self.root / "bronze" / dataset.name
@@ -130,7 +139,17 @@ class Layout:
 
     def layers(self) -> list[Path]:
         """The folders under the root that hold data or logs."""
-        names = ("landing", "bronze", "quarantine", "silver", "gold", "metadata", "logs", "temp")
+        names = (
+            "landing",
+            "bronze",
+            "quarantine",
+            "silver",
+            "gold",
+            "metadata",
+            "archive",
+            "logs",
+            "temp",
+        )
         return [self.root / name for name in names]
 
     def log(self, kind: str) -> Path:

@@ -11,7 +11,8 @@
         ~ " and tables.end_snapshot is null and columns.end_snapshot is null group by all"
     ) -%}
     {%- set newest = run_query("select max(snapshot_id) from ducklake_snapshots('lake')").rows[0][0] | int -%}
-    {%- if created.rows[0][0] | int > entry.snapshot -%}{{ return(none) }}{%- endif -%}
+    {#- A catalog that was made anew counts from the start, behind what is said to be published. -#}
+    {%- if created.rows[0][0] | int > entry.snapshot or newest < entry.snapshot -%}{{ return(none) }}{%- endif -%}
     {#- Rows of reference models have no date; such a table changes by being made again. -#}
     {%- if newest <= entry.snapshot or not created.rows[0][1] -%}{{ return([]) }}{%- endif -%}
     {#- Maintenance drops old snapshots; where the feed cannot tell all any more, everything is looked at. -#}

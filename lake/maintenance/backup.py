@@ -49,6 +49,31 @@ def back_up(layout: Layout, before: str, keep: int) -> Path | None:
     return folder
 
 
+def is_sound(layout: Layout) -> bool:
+    """Whether the catalog, where there is one, is a whole SQLite database."""
+    if not layout.catalog.exists():
+        return True
+    try:
+        with closing(_reading(layout.catalog)) as source:
+            return source.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
+    except sqlite3.OperationalError:
+        # Locked, or no permission: says nothing of the content.
+        raise
+    except sqlite3.DatabaseError:
+        return False
+
+
+def set_aside(layout: Layout) -> Path:
+    """Move a catalog that cannot be used, and what it had published, out of the way."""
+    folder = layout.backups / f"{datetime.now(UTC).strftime(STAMP)}-unusable"
+    folder.mkdir(parents=True)
+    journals = [Path(f"{layout.catalog}{suffix}") for suffix in ("-wal", "-shm")]
+    for path in (layout.published, layout.transformed, layout.catalog, *journals):
+        if path.exists():
+            path.replace(folder / path.name)
+    return folder
+
+
 def backups(layout: Layout) -> list[Path]:
     """The backups that are kept, oldest first."""
     return sorted(layout.backups.glob("*-before-*"))
@@ -64,10 +89,14 @@ def oldest(layout: Layout) -> datetime:
 def _copy(catalog: Path, target: Path) -> None:
     """SQLite's own online backup, which takes the write-ahead log along."""
     with (
-        closing(sqlite3.connect(f"{catalog.as_uri()}?mode=ro", uri=True)) as source,
+        closing(_reading(catalog)) as source,
         closing(sqlite3.connect(target)) as copy,
     ):
         source.backup(copy)
+
+
+def _reading(catalog: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{catalog.as_uri()}?mode=ro", uri=True)
 
 
 def _sync(path: Path) -> None:

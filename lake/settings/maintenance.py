@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from lake.settings.base import Section
@@ -16,3 +18,8 @@ class Maintenance(Section):
     is."""
     keep_backups: int = Field(default=7, ge=1)
     """Backups of the catalog that are kept, in `metadata/backups`; each action makes one."""
+    landing: Literal["keep", "archive", "drop"] = "keep"
+    """What `archive` does with the vendor's files of old days, whose rows are in bronze: `archive`
+    moves them to `archive/historical`, which may be a slower disk; `drop` deletes them."""
+    landing_days: int = Field(default=365, ge=1)
+    """Days after which a day is old enough for that."""

@@ -7,11 +7,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+from gold_export.options import STORES
+from ingest.bronze import FOOTER_KEY
 from lake import catalog
+from lake.datasets import DATASETS
 from lake.layout import Layout
+from lake.maintenance.verify import silver_against_bronze
 from tests.conftest import Ran, quantmini
+from tests.flows.counts import csv_rows
 
 NOW = {"QUANTMINI_MAINTENANCE__KEEP_SNAPSHOTS_DAYS": "0"}
 
@@ -42,13 +48,52 @@ def served(lake: Layout) -> dict[str, list[tuple[Any, ...]]]:
 def test_upkeep_leaves_what_is_served_and_gold_as_it_was(ran: Ran, lake: Layout) -> None:
     before = served(lake)
     done = maintained(lake, **NOW)
-    assert list(done) == ["expire", "compact"]
+    assert list(done) == ["archive", "expire", "compact", "verify"]
     assert done["expire"]["dropped"] > done["expire"]["left"]
     assert [table["table"] for table in done["compact"]["tables"]] == ["metadata.days"]
     assert served(lake) == before
-    assert len(list(lake.backups.iterdir())) == 2
+    assert len(list(lake.backups.iterdir())) == 3
+    assert done["verify"]["silver"] == {
+        name: sum(rows for (of, _), rows in csv_rows(ran.source).items() if of == name)
+        for name in DATASETS
+    }
+    assert all(facts["days"] == 25 for facts in done["verify"]["bronze"].values())
+    assert {store["store"] for store in done["verify"]["gold"]} == set(STORES)
+    assert done["verify"]["unknown_files"] == []
     again = quantmini(lake.root, "run", "--source", str(ran.source))
     assert again.stdout.startswith("nothing to do"), again.stdout
+
+
+def test_silver_that_differs_is_told(lake: Layout) -> None:
+    dataset = DATASETS["options_daily"]
+    changed, gone = list(lake.bronze_files(dataset).values())[3:5]
+    footer = pl.read_parquet_metadata(changed)[FOOTER_KEY]
+    rows = pl.read_parquet(changed).with_columns(pl.col("volume") + 1)
+    rows.write_parquet(changed, metadata={FOOTER_KEY: footer})
+    gone.unlink()
+    with catalog.connect(lake, "1GB", 2) as connection:
+        _, found = silver_against_bronze(connection, lake, dataset)
+        assert [str(difference.date) for difference in found] == [changed.stem, gone.stem]
+        assert "other values" in found[0].error
+        assert "bronze has 0 rows" in found[1].error
+        for path in lake.bronze_files(dataset).values():
+            path.unlink()
+        rows_read, found = silver_against_bronze(connection, lake, dataset)
+        assert (rows_read, len(found)) == (0, 25)
+
+
+@pytest.mark.slow
+def test_rebuilt_from_bronze_when_the_catalog_is_damaged(lake: Layout) -> None:
+    before = served(lake)
+    lake.catalog.write_bytes(b"SQLite format 3\0 and then nothing of the kind" * 1000)
+    done = quantmini(lake.root, "maintain", "compact")
+    assert done.returncode == 1
+    assert "is damaged" in done.stderr
+    facts = maintained(lake, "rebuild")["rebuild"]
+    assert set(facts["verdicts"].values()) == {"passed"}
+    assert (Path(facts["set_aside"]) / "catalog.sqlite").exists()
+    assert facts["removed_files"] > 0
+    assert served(lake) == before
 
 
 def test_there_has_to_be_silver(tmp_path: Path) -> None:

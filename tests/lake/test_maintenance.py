@@ -183,3 +183,25 @@ def test_only_the_last_backups_are_kept(layout, tmp_path):
     made = [backup.back_up(layout, "expire", keep=2) for _ in range(3)]
     assert backup.backups(layout) == made[1:]
     assert datetime.now(UTC) - timedelta(minutes=10) < backup.oldest(layout) < datetime.now(UTC)
+
+
+def test_a_damaged_catalog_is_seen_and_set_aside(layout):
+    assert backup.is_sound(layout)
+    sqlite3.connect(layout.catalog).close()
+    assert backup.is_sound(layout)
+    layout.catalog.write_bytes(b"SQLite format 3\0, more or less" * 500)
+    assert not backup.is_sound(layout)
+    layout.published.write_text("{}")
+    folder = backup.set_aside(layout)
+    assert {path.name for path in folder.iterdir()} == {"catalog.sqlite", "published.json"}
+    assert not layout.catalog.exists()
+
+
+def test_a_table_that_is_made_anew_is_served_as_it_was_published(lake):
+    version = newest(lake)
+    rows = state(lake, "busy", version)
+    lake.execute("CREATE OR REPLACE TABLE lake.silver.busy AS SELECT 1 AS other")
+    snapshots.expire(lake, [("busy", version)], SOON)
+    compact(lake)
+    snapshots.delete_scheduled(lake, SOON)
+    assert state(lake, "busy", version) == rows

@@ -1,0 +1,93 @@
+"""Every layer against the one below it: `quantmini maintain verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from flows.chain import conversion
+from flows.progress import bar
+from gold_export import versions
+from gold_export.options import STORES
+from gold_export.verify import verify as verify_gold
+from ingest.verify import bronze_against_landing
+from lake import catalog, engine
+from lake.datasets import DATASETS
+from lake.errors import NotBuilt
+from lake.layout import Layout
+from lake.maintenance.verify import Difference, silver_against_bronze, unknown_files
+from lake.settings import Settings
+
+Facts = dict[str, Any]
+OnDay = Callable[[object, int, int], None]
+
+
+def verify_stage(settings: Settings, layout: Layout) -> Facts:
+    """Bronze against landing, published silver against bronze, gold against silver.
+
+    Returns:
+        `bronze`, `silver` and `gold`, what was compared; `unknown_files` in silver's folder;
+        `failed`, every difference.
+    """
+    failed: list[Difference] = []
+    with bar("bronze against landing") as advance:
+        bronze = _bronze(settings, layout, failed, advance)
+    facts = {"bronze": bronze, "silver": _silver(settings, layout, failed)}
+    facts["gold"] = _gold(settings, layout, failed)
+    with catalog.connect(layout, "1GiB", 1) as lake:
+        facts["unknown_files"] = unknown_files(lake, layout)
+    return facts | {"failed": [asdict(difference) for difference in failed]}
+
+
+def _bronze(
+    settings: Settings, layout: Layout, failed: list[Difference], on_day: OnDay
+) -> dict[str, Facts]:
+    bounds = settings.limits()
+    found = {}
+    with engine.connect(bounds.duckdb_memory, bounds.max_workers, layout.temp) as connection:
+        for name, dataset in DATASETS.items():
+            limits = conversion(settings, bounds)
+            checked = bronze_against_landing(connection, layout, dataset, limits, on_day)
+            found[name] = {"days": checked.days, "landing_not_kept": checked.not_kept}
+            failed += checked.differences
+    return found
+
+
+def _silver(settings: Settings, layout: Layout, failed: list[Difference]) -> dict[str, int]:
+    """Rows of each published data set."""
+    bounds, rows = settings.limits(), {}
+    served = catalog.published(layout)
+    with catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers, in_order=False) as lake:
+        for name, dataset in DATASETS.items():
+            if name in served:
+                rows[name], differences = silver_against_bronze(lake, layout, dataset)
+                failed += differences
+            elif layout.bronze_files(dataset):
+                text = f"nothing is published; run `quantmini transform {name}` to see why"
+                failed.append(Difference(name, None, text))
+    return rows
+
+
+def _gold(settings: Settings, layout: Layout, failed: list[Difference]) -> list[Facts]:
+    """A sample of each store, read by pyqlib; one that is behind silver is not compared."""
+    bounds, served, found = settings.limits(), catalog.published(layout), []
+    for store in STORES:
+        made_from = versions.sources(layout, store)
+        if not made_from:
+            continue
+        if any(served.get(name) != snapshot for name, snapshot in made_from.items()):
+            found.append({"store": store, "behind": True})
+            continue
+        try:
+            with catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers) as lake:
+                report = verify_gold(lake, layout, store)
+        except NotBuilt as error:
+            found.append({"store": store, "error": str(error)})
+            continue
+        found.append(asdict(report))
+        if not report.equal:
+            text = f"the store is not equal to silver, first at {report.worst}; remove "
+            text += f"{versions.current(layout, store)} and run `quantmini export`"
+            failed.append(Difference(f"gold {store}", None, text))
+    return found
