@@ -8,12 +8,11 @@ import os
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from flows import stopping
+from flows import asking, stopping
 from flows.maintain import maintain
 from flows.profiling import Profile
 from flows.reference import app as reference
@@ -32,8 +31,8 @@ app = typer.Typer(
 )
 
 app.add_typer(reference, name="reference")
-app.command()(maintain)
-app.command()(report)
+for asked in (asking.query, asking.bars, asking.chain, maintain, report):
+    app.command()(asked)
 
 Datasets = Annotated[list[str] | None, typer.Argument(help="Data sets; all four by default.")]
 Start = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First trading day.")]
@@ -210,22 +209,6 @@ def serve() -> None:
     from flows.serve import serve as serve_flows
 
     serve_flows()
-
-
-@app.command()
-def query(
-    sql: Annotated[str, typer.Argument(help="SQL over silver.<dataset>.")],
-    form: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
-    out: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
-) -> None:
-    """Ask the published lake."""
-    from lake.catalog import connect
-    from lake.query import answer
-
-    settings = load()
-    bounds = settings.limits()
-    with connect(Layout(settings.lake.root), bounds.duckdb_memory, bounds.max_workers) as lake:
-        answer(lake, sql, form, out)
 
 
 def show(document: Any, words: Any, as_json: bool) -> None:

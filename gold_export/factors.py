@@ -11,12 +11,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-# The column that adjusts prices. A share count changes by splits alone, whatever the choice.
-PRICE = {"splits": "split_factor", "splits_and_dividends": "cumulative_factor"}
-ADJUSTMENTS = ("none", *PRICE)
+from lake import adjustment as rule
 
-# On `begins` to `ends`, both included: adjusted price = price as traded * `price`, adjusted volume
-# = volume / `volume`. A ticker without a row, or a date without one, is not adjusted.
 SCHEMA = pa.schema(
     [
         ("ticker", pa.string()),
@@ -32,12 +28,7 @@ def read(con: duckdb.DuckDBPyConnection, adjustment: str) -> pa.Table:
     """The published factors of every ticker, in order."""
     if adjustment == "none":
         return SCHEMA.empty_table()
-    sql = f"""
-        select symbol as ticker, from_date as begins, to_date as ends,
-            {PRICE[adjustment]}::double as price, split_factor::double as volume
-        from silver.adjustment_factors
-        order by ticker, begins
-    """
+    sql = f"{rule.factors(adjustment)} order by ticker, begins"
     return con.execute(sql).to_arrow_table().cast(SCHEMA)
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from gold_export import factors
 from gold_export.options import STORES, ExportOptions
+from lake.adjustment import ADJUSTMENTS
 from lake.datasets import DATASETS
 from lake.errors import UsageError
 
@@ -116,8 +117,8 @@ def check(store: str, snapshots: Mapping[str, int], options: ExportOptions) -> N
     """
     if store not in STORES:
         raise UsageError(f"unknown store {store}; known: {', '.join(STORES)}")
-    if options.adjustment not in factors.ADJUSTMENTS:
-        known = ", ".join(factors.ADJUSTMENTS)
+    if options.adjustment not in ADJUSTMENTS:
+        known = ", ".join(ADJUSTMENTS)
         raise UsageError(f"unknown adjustment {options.adjustment}; known: {known}")
     known_inputs = inputs(store, options)
     if not set(snapshots) & set(STORES[store]) or not set(snapshots) <= set(known_inputs):

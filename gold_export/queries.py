@@ -10,15 +10,11 @@ from collections.abc import Sequence
 
 import duckdb
 
+from lake import adjustment
 from lake.datasets import DATASETS
 from lake.errors import UsageError
 
 _NUMERIC = ("DECIMAL", "DOUBLE", "FLOAT", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT")
-_PRICES = ("open", "high", "low", "close", "vwap")
-# A table of factors, registered while the export of an adjusted store runs (factors.read).
-_FACTORS = (
-    "left join gold_factors as f on f.ticker = {ticker} and {date} between f.begins and f.ends"
-)
 
 
 def fields(con: duckdb.DuckDBPyConnection, dataset: str, chosen: Sequence[str]) -> dict[str, str]:
@@ -61,7 +57,7 @@ def places(
         base: the index that counts as 0.
         extra: one more aggregate over the columns of `t`, with its comma.
     """
-    join = _FACTORS.format(ticker="p.ticker", date="p.last_date") if adjusted else ""
+    join = adjustment.join("gold_factors", "p.ticker", "p.last_date") if adjusted else ""
     close = "p.close * coalesce(f.price, 1)" if adjusted else "p.close"
     return f"""
         with bars as (
@@ -102,7 +98,7 @@ def bars(
         for value, name in values
     )
     factors = "coalesce(f.price, 1) as gold_price, coalesce(f.volume, 1) as gold_volume,"
-    join = _FACTORS.format(ticker="u.ticker", date="t.date")
+    join = adjustment.join("gold_factors", "u.ticker", "t.date")
     return f"""
         with bars as (
             select t.*, {factors if adjusted else ""} u.number,
@@ -128,13 +124,11 @@ def _position(dataset: str) -> str:
 
 
 def _value(column: str, *, adjusted: bool) -> str:
-    """SQL of one field as a double; a split changes the number of shares inversely to prices."""
+    """SQL of one field as a double."""
     price = "gold_price" if adjusted else "1.0::double"
     if column == "factor":
         return price
-    source = '"close"' if column == "change" else f'"{column}"'
-    if adjusted and column in (*_PRICES, "change"):
-        return f"{source}::double * gold_price"
-    if adjusted and column == "volume":
-        return f"{source}::double / gold_volume"
-    return f"{source}::double"
+    source = "close" if column == "change" else column
+    if adjusted:
+        return adjustment.adjusted(source, f'"{source}"', "gold_price", "gold_volume")
+    return f'"{source}"::double'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,18 +75,31 @@ def published(layout: Layout) -> dict[str, int]:
 
 
 def connect(
-    layout: Layout, memory_limit: str, threads: int, *, in_order: bool = True
+    layout: Layout,
+    memory_limit: str,
+    threads: int,
+    *,
+    in_order: bool = True,
+    served: Mapping[str, Published] | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """A connection whose `silver.<table>` are the published snapshots, read-only.
 
-    `metadata.<table>` are the marts that dbt leaves as Parquet files. Rows come in the order of
-    their files unless `in_order` is False (lake.engine).
+    `metadata.<table>` are the marts that dbt leaves as Parquet files. Files outside the lake are
+    out of reach. Stages use it; people use `lake.connect`, which also keeps a COPY from writing
+    into the lake.
+
+    Args:
+        layout: the lake.
+        memory_limit: as of `lake.engine`, like the next.
+        threads: at the same time.
+        in_order: whether rows come in the order of their files (`lake.engine`).
+        served: what to serve; what is published now by default.
 
     Raises:
         NotBuilt: the lake holds no published data set yet.
     """
-    served = tables(layout)
-    if not published(layout):
+    served = tables(layout) if served is None else served
+    if not set(served) & set(DATASETS):
         raise NotBuilt(f"nothing is published in {layout.root}; run `quantmini run` first")
     layout.temp.mkdir(parents=True, exist_ok=True)
     connection = engine.connect(memory_limit, threads, layout.temp, in_order=in_order)
@@ -100,4 +114,16 @@ def connect(
     connection.execute("CREATE SCHEMA metadata")
     for path in layout.marts():
         connection.execute(f"CREATE VIEW metadata.{path.stem} AS FROM read_parquet({quoted(path)})")
+    confine(connection, layout)
     return connection
+
+
+def confine(connection: duckdb.DuckDBPyConnection, layout: Layout) -> None:
+    """Keep a connection to the files of its lake, for good, and let it remember their footers."""
+    for setting in (
+        "parquet_metadata_cache = true",
+        f"allowed_directories = [{quoted(f'{layout.root}/')}]",
+        "enable_external_access = false",
+        "lock_configuration = true",
+    ):
+        connection.execute(f"SET GLOBAL {setting}")

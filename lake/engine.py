@@ -46,5 +46,5 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:
     """An empty database in memory with these settings, its clock in UTC."""
     connection = duckdb.connect(config=config(memory_limit, threads, temp, in_order=in_order))
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")  # GLOBAL: for its cursors too
     return connection

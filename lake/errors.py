@@ -43,3 +43,7 @@ class NotBuilt(QuantminiError):
 
 class QueryFailed(QuantminiError):
     """The SQL is wrong or gives no rows: correct it."""
+
+
+class Outdated(QuantminiError):
+    """What this connection reads is no longer there: connect again."""

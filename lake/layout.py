@@ -137,6 +137,11 @@ class Layout:
         """Spill files and downloads under way; safe to delete while nothing runs."""
         return self.root / "temp"
 
+    @property
+    def query_cache(self) -> Path:
+        """Answers to queries, kept until others need the room; safe to delete at any time."""
+        return self.root / "cache/queries"
+
     def layers(self) -> list[Path]:
         """The folders under the root that hold data or logs."""
         names = (

@@ -29,6 +29,7 @@ from lake import profile
 from lake.errors import UsageError
 from lake.settings.alerts import Alerts
 from lake.settings.base import PROJECT
+from lake.settings.cache import Cache
 from lake.settings.files import YamlFile
 from lake.settings.gold import Gold, Universe, known_data_sets
 from lake.settings.lake import Lake, root_from_env
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     parquet: Parquet = Parquet()
     monitoring: Monitoring = Monitoring()
     gold: Gold = Gold()
+    cache: Cache = Cache()
     alerts: Alerts = Alerts()
     maintenance: Maintenance = Maintenance()
     # Which exist is written in the models' YAML, so dbt says when one does not.

@@ -1,0 +1,179 @@
+"""The SQL of bars and option chains. Values are bound as DuckDB variables, never pasted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from lake import adjustment
+from lake.datasets import DATASETS, pick
+from lake.errors import UsageError
+
+# Data set, and how long its bars are made → the table of silver.
+TABLES = {
+    ("stocks_daily", "day"): "stocks_daily",
+    ("stocks_daily", "week"): "stocks_weekly",
+    ("stocks_daily", "month"): "stocks_monthly",
+    ("stocks_minute", "1min"): "stocks_minute",
+    ("stocks_minute", "5min"): "stocks_5min",
+    ("stocks_minute", "30min"): "stocks_30min",
+    ("stocks_minute", "hour"): "stocks_hourly",
+    ("options_daily", "day"): "options_daily",
+    ("options_daily", "month"): "options_monthly",
+    ("options_minute", "1min"): "options_minute",
+}
+CHAIN = """
+    SELECT expiration_date, strike_price, contract_type,
+        * EXCLUDE (expiration_date, strike_price, contract_type)
+    FROM silver.options_daily
+    WHERE underlying = getvariable('underlying') AND date = getvariable('date')
+    ORDER BY expiration_date, strike_price, contract_type, ticker
+"""
+
+
+@dataclass(frozen=True)
+class BarsOf:
+    """Which bars: their table, the data set that it is made from, and how long a bar is."""
+
+    table: str
+    dataset: str
+    freq: str
+
+    @property
+    def key(self) -> str:
+        """The column that names the instrument."""
+        return DATASETS[self.dataset].instrument
+
+    @property
+    def time(self) -> str:
+        """The column that orders the bars of an instrument."""
+        return "ts" if DATASETS[self.dataset].minute else "date"
+
+    @property
+    def period(self) -> str:
+        """What `date` is the first day of."""
+        return self.freq if self.freq in ("week", "month") else "day"
+
+
+def bars_of(symbols: Sequence[str] | None, dataset: str | None, freq: str | None) -> BarsOf:
+    """The bars that are asked for; without a data set, contracts are known by their `O:`.
+
+    Raises:
+        UsageError: an unknown data set, bars that it does not have, or stocks beside contracts.
+    """
+    if dataset is None:
+        contracts = [symbol.startswith("O:") for symbol in symbols or ()]
+        if any(contracts) and not all(contracts):
+            raise UsageError("stocks and option contracts are different data sets; ask for each")
+        asset = "options" if any(contracts) else "stocks"
+        freq = freq or "day"
+        known = [name for name, length in TABLES if length == freq]
+        dataset = next((name for name in known if DATASETS[name].asset == asset), asset)
+    else:
+        freq = freq or ("1min" if pick([dataset])[0].minute else "day")
+    if (dataset, freq) not in TABLES:
+        lengths = ", ".join(length for name, length in TABLES if name.startswith(dataset))
+        raise UsageError(f"{dataset} has no bars of {freq}; it has those of {lengths}")
+    return BarsOf(TABLES[dataset, freq], dataset, freq)
+
+
+def as_date(value: date | str) -> date:
+    """A date, also of a moment or of its ISO text.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{value!r} is no date; write it as 2024-06-03") from None
+
+
+def span(start: date | str | None, end: date | str | None) -> tuple[date | None, date | None]:
+    """The first and last date, None where it is not given.
+
+    Raises:
+        UsageError: one is no date, or they are the wrong way round.
+    """
+    first, last = (None if value is None else as_date(value) for value in (start, end))
+    if first and last and first > last:
+        raise UsageError(f"{first} is after {last}")
+    return first, last
+
+
+def bars_sql(
+    bars: BarsOf, symbols: int | None, *, start: bool, end: bool, adjusted: bool = False
+) -> str:
+    """One row a bar, ordered by instrument and time.
+
+    The query reads the variables `symbols` (a list), `from_date` and `to_date` (both included; a
+    week or month counts when any day of it does).
+
+    Args:
+        bars: which.
+        symbols: how many, None for all.
+        start: whether there is a first date.
+        end: whether there is a last date.
+        adjusted: put prices and volumes on the basis of the newest day.
+
+    Raises:
+        UsageError: contracts are asked for adjusted.
+    """
+    among, key = _among(bars.key, symbols), bars.key
+    span = [f"t.date >= date_trunc('{bars.period}', getvariable('from_date'))::date"] * start
+    if end:
+        after = f"date_trunc('{bars.period}', getvariable('to_date')) + INTERVAL 1 {bars.period}"
+        span.append(f"t.date < ({after})::date")
+    where = " AND ".join([f"t.{among}", *span])
+    order = f"ORDER BY {key}, {bars.time}"
+    if not adjusted:
+        return f"SELECT * FROM silver.{bars.table} AS t WHERE {where} {order}"
+    if DATASETS[bars.dataset].asset != "stocks":
+        raise UsageError("option contracts have no adjusted bars")
+    factors = adjustment.factors("splits_and_dividends") + f" WHERE {among}"
+    joined = adjustment.join(f"({factors})", "t.symbol", "t.date")
+    if bars.period != "day":
+        return f"{_longer(bars.period, joined, where)} {order}"
+    columns, table = _columns(bars.table), bars.table
+    return f"SELECT {columns} FROM silver.{table} AS t {joined} WHERE {where} {order}"
+
+
+def _among(key: str, symbols: int | None) -> str:
+    """The condition on an instrument. Items, not a list: by constants DuckLake skips files."""
+    if symbols is None:
+        return f"{key} IS NOT NULL"
+    items = ", ".join(f"getvariable('symbols')[{number + 1}]" for number in range(symbols))
+    return f"{key} IN ({items})"
+
+
+def _columns(table: str) -> str:
+    """The table's columns, prices and volume adjusted, and `factor`: adjusted / raw price."""
+    prices = [name for name in adjustment.PRICES if name != "vwap" or table == "stocks_daily"]
+    price, volume = "coalesce(f.price, 1)", "coalesce(f.volume, 1)"
+    changed = ", ".join(
+        f"{adjustment.adjusted(name, f't.{name}', price, volume)} AS {name}"
+        for name in (*prices, "volume")
+    )
+    return f"t.* REPLACE ({changed}), {price} AS factor"
+
+
+def _longer(period: str, joined: str, where: str) -> str:
+    """Weeks or months of adjusted days: an action inside one is in its first bars, too."""
+    return f"""
+        WITH days AS (
+            SELECT {_columns("stocks_daily")},
+                (t.close::double * t.volume::double)::hugeint AS dollars
+            FROM silver.stocks_daily AS t {joined} WHERE {where}
+        )
+        SELECT symbol, date_trunc('{period}', t.date)::date AS date, min(t.date) AS first_date,
+            max(t.date) AS last_date, count(*)::integer AS days, arg_min(open, t.date) AS open,
+            max(high) AS high, min(low) AS low, arg_max(close, t.date) AS close,
+            sum(volume ORDER BY t.date) AS volume, sum(dollars)::decimal(38, 0) AS dollar_volume,
+            sum(transactions)::bigint AS transactions, arg_max(factor, t.date) AS factor
+        FROM days AS t GROUP BY symbol, date_trunc('{period}', t.date)
+    """

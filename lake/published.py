@@ -1,0 +1,172 @@
+"""The published lake as people ask it: SQL, bars and option chains, read-only, at one moment."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from functools import partial
+
+from lake import hints, market
+from lake.answer import Answer, Expected
+from lake.datasets import DATASETS
+from lake.errors import NotBuilt, UsageError
+from lake.layout import Layout
+from lake.reading import Parameters, Reading
+from lake.statement import parse
+
+Symbols = str | Sequence[str] | None
+Date = dt.date | str | None
+
+
+class Lake:
+    """`silver.*` and `metadata.*` as they were published when this was opened.
+
+    Every question reads that same moment, also while a run writes and publishes. Threads may share
+    it; a forked process opens its own. `connect` makes one.
+    """
+
+    def __init__(self, layout: Layout, memory_limit: str, threads: int, cache_bytes: int) -> None:
+        self._reading = Reading(layout, memory_limit, threads, cache_bytes)
+
+    def __enter__(self) -> Lake:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; answers that were not read yet cannot be read any more."""
+        self._reading.connection.close()
+
+    def sql(self, sql: str, parameters: Parameters = None) -> Answer:
+        """Ask in SQL.
+
+        Args:
+            sql: one SELECT, or EXPLAIN of one.
+            parameters: values of its `?` (a list) or `$name` (a dict).
+
+        Raises:
+            QueryFailed: the syntax is wrong, or it does something other than read.
+        """
+        statement = parse(self._reading.cursor(), sql)
+        key = partial(self._reading.key, statement, parameters)
+        return Answer(self._reading, sql, parameters, key=key)
+
+    def bars(
+        self,
+        symbols: Symbols = None,
+        start: Date = None,
+        end: Date = None,
+        *,
+        dataset: str | None = None,
+        freq: str | None = None,
+        adjusted: bool = False,
+    ) -> Answer:
+        """Bars, ordered by instrument and time, with all columns of their table.
+
+        Args:
+            symbols: one or several, capitals as published; None for all.
+            start: first trading date, also as `2024-06-03`; None for all there is.
+            end: last trading date.
+            dataset: `stocks_daily`, `stocks_minute`, `options_daily` or `options_minute`; told
+                from `freq` and the symbols where it is not given.
+            freq: `1min`, `5min`, `30min`, `hour`, `day` (the default), `week` or `month`.
+            adjusted: prices and volumes of stocks on the basis of the newest day, by splits and
+                dividends; `factor` is then adjusted by raw price. The other columns stay.
+
+        Raises:
+            UsageError: there are no such bars, or a date is none. Reading raises it for symbols
+                that do not exist and dates that the lake does not have.
+            NotBuilt: they are not published, or splits and dividends are missing.
+        """
+        names = _names(symbols)
+        bars = market.bars_of(names, dataset, freq)
+        first, last = market.span(start, end)
+        self._need(bars.table)
+        if adjusted:
+            self._need_factors()
+        count = None if names is None else len(names)
+        sql = market.bars_sql(bars, count, start=bool(first), end=bool(last), adjusted=adjusted)
+        variables = {"symbols": names, "from_date": first, "to_date": last}
+        wanted = frozenset(names or ())
+        stocks = DATASETS[bars.dataset].asset == "stocks"
+        mart = ("symbols", "symbol") if stocks else ("contracts", "ticker")
+
+        def explain(missing: frozenset[str]) -> None:
+            pool = self._pool(*mart, bars.table, bars.key)
+            found = (bars.table, bars.key, wanted, missing)
+            hints.explain_bars(self._ask(), pool, *found, (first, last))
+
+        return Answer(
+            self._reading,
+            sql,
+            variables={name: value for name, value in variables.items() if value is not None},
+            expected=Expected(bars.key, wanted, explain),
+            name=f"bars {','.join(names or ['*'])} {first or ''}..{last or ''} {bars.table}",
+        )
+
+    def chain(self, underlying: str, date: Date = None) -> Answer:
+        """Day bars of every contract that traded, ordered by expiry, strike and type.
+
+        Args:
+            underlying: its symbol, such as `SPY`.
+            date: the trading date; the newest one by default.
+
+        Raises:
+            UsageError: a date is none. Reading raises it for an unknown underlying and a date
+                without its contracts.
+            NotBuilt: options_daily is not published.
+        """
+        if not isinstance(underlying, str):
+            raise UsageError(f"an underlying is text, not {underlying!r}")
+        self._need("options_daily")
+        if date is None:
+            [(date,)] = self._ask()("SELECT max(date) FROM silver.options_daily")
+        if date is None:
+            raise NotBuilt("options_daily holds no bar; run `quantmini run options_daily`")
+        day = market.as_date(date)
+
+        def explain(_: frozenset[str]) -> None:
+            pool = self._pool("chains", "underlying", "options_daily", "underlying")
+            hints.explain_chain(self._ask(), pool, underlying, day)
+
+        return Answer(
+            self._reading,
+            market.CHAIN,
+            variables={"underlying": underlying, "date": day},
+            expected=Expected("underlying", frozenset([underlying]), explain),
+            name=f"chain {underlying} {day}",
+        )
+
+    def _need(self, table: str) -> None:
+        if table not in self._reading.served:
+            root = self._reading.layout.root
+            raise NotBuilt(f"{table} is not published in {root}; run `quantmini run`")
+
+    def _need_factors(self) -> None:
+        """Factors that are all 1 for want of splits and dividends would pass for adjusted."""
+        tables = [self._reading.layout.reference(name) for name in ("splits", "dividends")]
+        landed = any(any(table.glob("*.parquet")) for table in tables)
+        if not landed or "adjustment_factors" not in self._reading.served:
+            raise NotBuilt(
+                "no splits or dividends to adjust by; run `quantmini reference sync`, then "
+                "`quantmini run`"
+            )
+
+    def _pool(self, mart: str, column: str, table: str, otherwise: str) -> tuple[str, str]:
+        """Where names are looked up: a mart where it is there, else the bars themselves."""
+        there = any(path.stem == mart for path in self._reading.layout.marts())
+        return (f"metadata.{mart}", column) if there else (f"silver.{table}", otherwise)
+
+    def _ask(self) -> hints.Ask:
+        return hints.asking(self._reading.cursor())
+
+
+def _names(symbols: Symbols) -> list[str] | None:
+    """The symbols, each once; None for all."""
+    if symbols is None:
+        return None
+    names = [symbols] if isinstance(symbols, str) else list(dict.fromkeys(symbols))
+    if not names or not all(isinstance(name, str) for name in names):
+        raise UsageError("symbols are text such as 'AAPL', at least one; None for all")
+    return names

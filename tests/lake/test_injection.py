@@ -1,0 +1,78 @@
+"""Whatever stands in a parameter is a value: no text of it ever becomes SQL."""
+
+from __future__ import annotations
+
+import contextlib
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from lake.errors import QuantminiError
+from tests.lake.market import SYMBOLS
+
+ATTACKS = [
+    "'; DROP TABLE lake.silver.stocks_daily; --",
+    "' OR 1=1 --",
+    "' OR '1'='1",
+    "NA' UNION ALL SELECT * FROM silver.stocks_daily --",
+    "NA\\' OR TRUE --",
+    'NA" OR TRUE --',
+    "NA') OR TRUE --",
+    "getvariable('symbols')",
+    "$name",
+    "?",
+    "%",
+    "_A",
+    "NA\x00",
+    "''",
+    "",
+    "O:' OR TRUE --",
+    "silver.stocks_daily",
+    "*",
+]
+TEXT = st.one_of(st.sampled_from(ATTACKS), st.text(max_size=20))
+QUICK = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def whole(db):
+    """The rows of each table."""
+    return db.sql(
+        "SELECT (SELECT count(*) FROM silver.stocks_daily),"
+        " (SELECT count(*) FROM silver.options_daily)"
+    ).fetchall()
+
+
+@QUICK
+@given(name=TEXT)
+@example(name="NA")
+def test_a_symbol_is_compared_and_nothing_else(db, name):
+    before = whole(db)
+    with contextlib.suppress(QuantminiError):
+        found = set(db.bars([name, "NA"]).arrow()["symbol"].to_pylist())
+        assert found <= {name, "NA"} & set(SYMBOLS)
+    assert db.sql("SELECT $x AS x", {"x": name}).fetchall() == [(name,)]
+    # DuckLake cannot look up a NUL, which no ticker has; that is an error and nothing more.
+    with contextlib.suppress(QuantminiError) if "\0" in name else contextlib.nullcontext():
+        rows = db.sql("SELECT symbol FROM silver.stocks_daily WHERE symbol = ?", [name])
+        assert {symbol for (symbol,) in rows.fetchall()} == {name} & set(SYMBOLS)
+    assert whole(db) == before
+
+
+@QUICK
+@given(text=TEXT)
+def test_every_other_parameter_takes_what_it_knows(db, text):
+    before = whole(db)
+    for ask in (
+        lambda: db.chain(text),
+        lambda: db.chain("AAPL", text),
+        lambda: db.bars("NA", text),
+        lambda: db.bars("NA", end=text),
+        lambda: db.bars("NA", freq=text or "x"),
+        lambda: db.bars("NA", dataset=text),
+    ):
+        with contextlib.suppress(QuantminiError):
+            ask().arrow()
+            raise AssertionError(f"{text!r} was taken")
+    assert whole(db) == before
