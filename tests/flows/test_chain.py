@@ -10,7 +10,6 @@ from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
-import pytest
 
 from lake.catalog import connect
 from lake.datasets import DATASETS
@@ -88,22 +87,6 @@ def silver_rows_of_day(layout: Layout) -> list[int]:
     with connect(layout, "1GB", 2) as lake:
         counts = lake.sql("SELECT count(*) FROM silver.stocks_daily GROUP BY date").fetchall()
     return [rows for (rows,) in counts]
-
-
-@pytest.mark.parametrize("form", ["csv", "json", "parquet", "table"])
-def test_query_formats(ran: Ran, tmp_path: Path, form: str) -> None:
-    out = tmp_path / "answer"
-    sql = "SELECT symbol, close FROM silver.stocks_daily WHERE symbol = 'NA' ORDER BY date LIMIT 2"
-    process = quantmini(ran.layout.root, "query", sql, "--format", form, "--out", str(out))
-    assert process.returncode == 0, process.stderr
-    if form == "csv":
-        assert out.read_text().splitlines()[0] == "symbol,close"
-    elif form == "json":
-        assert [row["symbol"] for row in json.loads(out.read_text())] == ["NA", "NA"]
-    elif form == "parquet":
-        assert duckdb.sql(f"SELECT count(*) FROM read_parquet('{out}')").fetchall() == [(2,)]
-    else:
-        assert "│ NA" in out.read_text()
 
 
 def test_a_run_ends_where_the_settings_say(ran: Ran, tmp_path: Path) -> None:

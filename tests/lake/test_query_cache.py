@@ -59,7 +59,7 @@ def test_what_is_quick_or_large_is_not_kept(kept, monkeypatch):
 
 
 def test_a_type_that_no_file_holds_is_not_kept(kept):
-    kept.put("a", pa.table({"n": pa.array([1], pa.month_day_nano_interval())}), SLOW)
+    kept.put("a", pa.table({"n": pa.array([None], pa.month_day_nano_interval())}), SLOW)
     assert kept.get("a") is None
     assert not list(kept.folder.glob(".*"))
 
