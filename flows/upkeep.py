@@ -35,8 +35,10 @@ GRACE = timedelta(days=1)
 ALL = ("archive", "expire", "compact", "verify")
 
 
-def maintained(settings: Settings, action: str, step: Step = call) -> dict[str, Any]:
-    """Do one action, or all of them.
+def maintained(
+    settings: Settings, action: str, step: Step = call, *, wait: bool = False
+) -> dict[str, Any]:
+    """Do one action, or all of them; on demand `wait` while another run writes.
 
     Returns:
         `actions`, a document each with `action`, `backup`, `seconds` and what it did; `failed`.
@@ -47,7 +49,7 @@ def maintained(settings: Settings, action: str, step: Step = call) -> dict[str, 
     """
     layout = Layout(settings.lake.root)
     names = ALL if action == "all" else (action,)
-    with recorded(settings, f"maintain {action}") as recording, writing(layout):
+    with recorded(settings, f"maintain {action}") as recording, writing(layout, wait=wait):
         if action != "rebuild":
             check(layout)
         done = [_acted(settings, layout, name, step) for name in names]

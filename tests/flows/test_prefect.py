@@ -125,10 +125,8 @@ def test_a_served_deployment_runs_and_leaves_its_artifacts(
     client = get_client(sync_client=True)
     log = tmp_path / "serve.log"
     with client, running(log, "quantmini", "serve", **variables) as process:
-        ready = until(
-            lambda: [d for d in client.read_deployments() if d.status == "READY"], process
-        )
-        [nightly] = [deployment for deployment in ready if deployment.name == "nightly"]
+        ready = until(lambda: _served(client.read_deployments()), process)
+        nightly = ready["nightly"]
         crons = {time.schedule.cron: time.schedule.timezone for time in nightly.schedules}
         assert crons == {
             "30 17 * * 1-5": "America/New_York",
@@ -138,12 +136,22 @@ def test_a_served_deployment_runs_and_leaves_its_artifacts(
             nightly.id, parameters={"datasets": ["stocks_daily"], "source": str(market)}
         )
         ended = until(lambda: _final(client.read_flow_run(run.id).state), process)
-    assert ended.is_completed(), ended.message
+        assert ended.is_completed(), ended.message
+        upkeep = client.create_flow_run_from_deployment(ready["weekly"].id)
+        kept = until(lambda: _final(client.read_flow_run(upkeep.id).state), process)
+        assert kept.is_completed(), kept.message
+    assert "snapshots dropped" in artifacts(upkeep.id)["maintenance-summary"].data
     found = artifacts(run.id)
     assert "| stocks\\_daily | 2 |" in found["daily-summary"].data
     assert "stocks_daily" in str(found["dbt-nodes"].data)
     assert hook.titles() == ["quantmini: data is stale"]
     assert hook.url.rpartition("/")[2] not in log.read_text() + str(found)
+
+
+def _served(deployments: list[Any]) -> dict[str, Any]:
+    """The deployments by name, once all of them are polled for."""
+    ready = {found.name: found for found in deployments if found.status == "READY"}
+    return ready if set(ready) == {"nightly", "by-hand", "weekly"} else {}
 
 
 def _final(state: Any) -> Any:
