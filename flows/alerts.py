@@ -56,7 +56,7 @@ def tell(asked: Request, failures: list[str], now: datetime | None = None) -> Ev
         event: Event = "failed"
     elif stale:
         event = "stale"
-    elif _complained(asked.layout, names):
+    elif _complained(asked, names, nightly=nightly):
         event = "recovered"
     else:
         return None
@@ -118,10 +118,16 @@ def _stale(asked: Request, now: datetime) -> list[str]:
     return lines
 
 
-def _complained(layout: Layout, names: list[str]) -> bool:
-    """Whether the last alert was a complaint, about none but these data sets."""
-    last = max(records.read(layout, "alerts", MEMORY), key=lambda record: record["at"], default={})
-    return last.get("event") in ("failed", "stale") and set(last["datasets"]) <= set(names)
+def _complained(asked: Request, names: list[str], *, nightly: bool) -> bool:
+    """Whether this command's last alert was a complaint, about none but these data sets.
+
+    Stale data is over when a run that looks for it finds none.
+    """
+    kept = records.read(asked.layout, "alerts", MEMORY)
+    ours = (record for record in kept if record["command"] == asked.command)
+    last = max(ours, key=lambda record: record["at"], default={"event": "recovered"})
+    open_end = last["event"] == "failed" or (last["event"] == "stale" and nightly)
+    return open_end and set(last["datasets"]) <= set(names)
 
 
 def _where(layout: Layout) -> str:

@@ -63,10 +63,10 @@ def test_failure_then_recovery_then_silence(asked: Request, hook: Webhook) -> No
 def test_stale_data_until_it_is_fresh(asked: Request, hook: Webhook) -> None:
     assert tell(asked, [], LATE) == "stale"
     assert "stocks_daily: 2 sessions behind, bronze ends 2024-06-05" in hook.messages[0]["message"]
-    assert tell(asked, [], FRESH) == "recovered"
-    # A range of past days says nothing about today.
+    # A range of past days says nothing about today: neither that it is stale nor that it is over.
     assert tell(replace(asked, command="backfill"), [], LATE) is None
     assert tell(replace(asked, end=LAST), [], LATE) is None
+    assert tell(asked, [], FRESH) == "recovered"
 
 
 def test_a_failure_of_other_data_sets_is_not_over(asked: Request) -> None:
