@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
-from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ STATE = """
 """
 
 
-def ask(root: str, stop: Event, loops: Synchronized, results: Any) -> None:
+def ask(root: str, stop: Event, loops: Any, results: Any) -> None:
     """Open the lake again and again; within one opening all must be of one moment."""
     import lake
 

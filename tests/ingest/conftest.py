@@ -96,7 +96,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = f"serve s3 --auth-key {KEY},{SECRET} --addr 127.0.0.1:{port} --dir-cache-time 0s"
+    words = f"serve s3 --auth-key {KEY},{SECRET} --addr 127.0.0.1:{port} --dir-cache-time 1ms"
     rclone = Path(sys.executable).with_name("rclone")
     with (root / "log").open("wb") as log:
         server = subprocess.Popen(
