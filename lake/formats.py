@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from lake import engine
 from lake.answer import Answer
 from lake.errors import QueryFailed, UsageError
 from lake.sql import quoted
@@ -24,6 +25,8 @@ COPY_OPTIONS = {
 }
 # A table is for reading; what is longer is for a program.
 TABLE_ROWS = 1_000
+# Rows only pass through.
+MEMORY = "1GiB"
 
 
 def check(form: str, out: Path | None) -> None:
@@ -55,8 +58,8 @@ def write(answer: Answer, form: str, out: Path | None) -> None:
     check(form, out)
     reader = answer.reader()
     # A connection of its own: that of the lake writes nothing.
-    with duckdb.connect() as connection, _as_ours():
-        connection.execute("SET TimeZone = 'UTC'")
+    temp = Path(tempfile.gettempdir())
+    with engine.connect(MEMORY, 1, temp, in_order=True) as connection, _as_ours():
         if form == "table":
             _table(connection, reader, out)
         else:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from lake import engine
 from lake.errors import QueryFailed
 from lake.sql import quoted
 
@@ -109,7 +112,7 @@ def _changing() -> frozenset[str]:
 
     With one argument `age` counts from today, and `getvariable` depends on the connection.
     """
-    with duckdb.connect() as con:
+    with engine.connect("256MiB", 1, Path(tempfile.gettempdir())) as con:
         rows = con.execute(
             "SELECT DISTINCT lower(function_name), coalesce(stability, ''), "
             "lower(coalesce(macro_definition, '')) FROM duckdb_functions()"
