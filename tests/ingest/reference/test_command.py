@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,9 +159,9 @@ def test_calls_per_minute_come_from_the_settings(
     seen: list[int | None] = []
     honest = Api.__init__
 
-    def noting(self: Api, *arguments: str, calls_per_minute: int | None) -> None:
+    def noting(self: Api, *arguments: str, calls_per_minute: int | None, **others: Any) -> None:
         seen.append(calls_per_minute)
-        honest(self, *arguments, calls_per_minute=6000)
+        honest(self, *arguments, calls_per_minute=6000, **others)
 
     monkeypatch.setattr(Api, "__init__", noting)
     for name, value in {

@@ -296,7 +296,7 @@ def test_a_table_does_not_become_empty_by_itself(layout: Layout, server: Vendor)
 def test_another_writer_is_waited_for_by_the_user(layout: Layout, server: Vendor) -> None:
     with writing(layout):
         [failure] = synced(layout, server, "splits").failed
-    assert "wait until it ends" in failure.error
+    assert "wait until it and the dbt that it started have ended" in failure.error
     server.asked.clear()
     assert one(layout, server, "splits").rows == 8
     assert server.asked == []
