@@ -4,6 +4,8 @@
     create table if not exists lake.metadata.days (dataset varchar, date date, version varchar);
     {{ create_reference_ledgers() }}
     call lake.set_option('parquet_compression', 'zstd');
+    {#- Small enough that one symbol is found without reading its neighbours (docs/decisions/004). #}
+    call lake.set_option('parquet_row_group_size', '32768');
 {% endmacro %}
 
 {% macro bronze_days(dataset) %}
