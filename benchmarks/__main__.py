@@ -20,7 +20,7 @@ from benchmarks.results import Section, chart
 from lake.usable import usable_cpus, usable_memory
 
 HERE = Path(__file__).parent
-PARTS = ("ingest", "silver", "gold", "query", "storage", "scale")
+PARTS = ("ingest", "silver", "gold", "query", "storage", "modes", "scale", "projection")
 PACKAGES = ("duckdb", "dbt-duckdb", "polars", "pyarrow", "pandas", "pyqlib")
 
 

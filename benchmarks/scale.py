@@ -1,4 +1,4 @@
-"""How the stages behave as days, symbols and contracts grow, and what that makes of five years."""
+"""How the stages behave as days, symbols and contracts grow."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from benchmarks.flat_days import write_flat_file
 from benchmarks.measure import Cost, cost
 from benchmarks.results import Section
 from flows.dbt import transform
+from ingest import convert
 from ingest.loader import ingest
 from ingest.source import DirectorySource
+from lake import profile
 from lake.datasets import DATASETS, Dataset, pick
 from lake.layout import Layout
-from lake.profile import limits
+from lake.profile import Mode, limits
 
 MINUTE, DAY, CONTRACTS = (
     DATASETS[name] for name in ("stocks_minute", "stocks_daily", "options_daily")
@@ -22,9 +24,15 @@ MINUTE, DAY, CONTRACTS = (
 COLUMNS = ["", "rows", "seconds", "M rows/s", "M rows/processor s", "peak MB"]
 
 
-def load(bucket: Path, dataset: Dataset, out: Path) -> None:
-    """The loader with the limits of the streaming mode."""
-    report = ingest(Layout(out), DirectorySource(bucket), [dataset])
+def load(bucket: Path, dataset: Dataset, out: Path, mode: Mode = "streaming") -> None:
+    """The loader with the limits of a mode on this machine."""
+    bounds = profile.limits(mode)
+    limits = convert.Limits(
+        row_group_rows=bounds.parquet_row_group_size, slice_bytes=bounds.slice_bytes
+    )
+    report = ingest(
+        Layout(out), DirectorySource(bucket), [dataset], workers=bounds.max_workers, limits=limits
+    )
     if report.failed:
         raise SystemExit(report.failed[0].error)
 
