@@ -31,3 +31,7 @@ demo:
 # docs/configuration.md from the settings.
 configuration:
     uv run python -m lake.settings.document > docs/configuration.md
+
+# docs/commands.md from the program's help.
+commands:
+    uv run typer flows.cli utils docs --name quantmini --title Commands --output docs/commands.md
