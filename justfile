@@ -35,3 +35,10 @@ configuration:
 # docs/commands.md from the program's help.
 commands:
     uv run typer flows.cli utils docs --name quantmini --title Commands --output docs/commands.md
+
+# Wheel, source archive and the list of what they bring along, in dist/.
+release:
+    rm -rf dist
+    uv build
+    uv export --quiet --preview-features sbom-export --format cyclonedx1.5 --no-default-groups --output-file dist/sbom.json
+    QUANTMINI_LAKE=$(mktemp -d) uvx --from dist/quantmini-*.whl quantmini demo
