@@ -140,7 +140,7 @@ def _served(
 ) -> dict[str, inventory.Files]:
     """Enter the newest published date of each data set; give the files of silver's tables."""
     again = f"delete it and {layout.transformed}, then `quantmini transform`"
-    path = str(layout.published)
+    path = str(layout.shared or layout.published)
     nothing: dict[str, int] = {}
     served = _tried(broken, path, again, lambda: catalog.published(layout), nothing)
     if not served:
@@ -153,7 +153,7 @@ def _served(
             return inventory.files(lake)
 
     remedy = "`quantmini maintain rebuild` makes silver again from bronze"
-    return _tried(broken, str(layout.catalog), remedy, look, {})
+    return _tried(broken, catalog.name(layout), remedy, look, {})
 
 
 def _newest(lake: duckdb.DuckDBPyConnection, name: str, facts: dict[str, Any]) -> date | None:
