@@ -105,7 +105,7 @@ def expire_stage(settings: Settings, layout: Layout) -> dict[str, Any]:
         return {
             "dropped": dropped,
             "left": snapshots.count(connection),
-            "deleted_files": delete_scheduled(connection, layout),
+            "deleted_files": delete_scheduled(connection, settings, layout),
         }
 
 
@@ -115,13 +115,20 @@ def compact_stage(settings: Settings, layout: Layout) -> dict[str, Any]:
         changed = compact(connection, advance)
         return {
             "tables": [asdict(table) for table in changed],
-            "deleted_files": delete_scheduled(connection, layout),
+            "deleted_files": delete_scheduled(connection, settings, layout),
         }
 
 
-def delete_scheduled(connection: duckdb.DuckDBPyConnection, layout: Layout) -> int:
-    """Delete replaced files, but none that a running query or a kept backup may need."""
+def delete_scheduled(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, layout: Layout
+) -> int:
+    """Delete replaced files, but none that a running query or a kept backup may need.
+
+    Backups of a shared catalog are the database's own, so those are spared that snapshots are.
+    """
     limit = min(datetime.now(UTC) - GRACE, backup.oldest(layout))
+    if layout.shared:
+        limit -= timedelta(days=settings.maintenance.keep_snapshots_days)
     return snapshots.delete_scheduled(connection, limit)
 
 

@@ -5,7 +5,7 @@
 {% macro start_batches() %}
     {%- if execute %}
     {%- do create_ledgers() %}
-    {%- if is_incremental() %}{% do refuse_to_forget() %}{% endif %}
+    {%- do refuse_to_forget() %}
     {%- do find_pending(this.identifier, is_incremental()) %}
     {%- do stage_reference(is_incremental()) %}
     {%- do stage(0, is_incremental()) %}

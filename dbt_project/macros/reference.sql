@@ -67,7 +67,7 @@
         which it differs from what silver was built with. `known` is false when silver starts from nothing. -#}
     {%- set lookup = looked_up(this.identifier) -%}
     {%- if lookup -%}
-        {%- do refuse_without_reference(applied(this.identifier), known) -%}
+        {%- do refuse_without_reference(applied(this.identifier)) -%}
         {%- do run_query("create or replace temp table " ~ lookup.name ~ " as " ~ lookup.sql) -%}
         {%- set before = "select " ~ lookup.columns ~ " from " ~ applied(this.identifier) -%}
         {%- set now = "select " ~ lookup.columns ~ " from " ~ lookup.name -%}

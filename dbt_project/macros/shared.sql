@@ -4,7 +4,8 @@
 {% macro refuse_to_forget() %}
     {#- An error where this machine lacks bronze days that its data set in silver has. Moneyness reads the day
         bars of stocks, so options need those of their days too. -#}
-    {% if target.name != 'shared' or aggregated() %}{{ return('') }}{% endif %}
+    {% set watched = target.name == 'shared' and var('missing_bronze') != 'forget' %}
+    {% if not watched or aggregated() %}{{ return('') }}{% endif %}
     {% set dataset = this.identifier %}
     {% do refuse_missing_days(dataset, "true") %}
     {% if dataset == 'options_daily' and load_relation(api.Relation.create('lake', 'silver', 'stocks_daily')) %}
@@ -20,17 +21,17 @@
     {% if found[0] %}
         {% set range = '--start ' ~ found[1] ~ ' --end ' ~ found[2] %}
         {% do exceptions.raise_compiler_error(
-            'silver has ' ~ found[0] ~ ' days of ' ~ needed ~ ' that bronze on this machine lacks, and would forget'
-            ~ ' them: fetch them here with `quantmini ingest ' ~ needed ~ ' ' ~ range ~ '`, or run '
-            ~ this.identifier ~ ' on the machine that has them. Days that are gone for good leave silver with'
-            ~ ' `quantmini maintain rebuild` on the machine that has all others'
+            'silver has days of ' ~ needed ~ ' that bronze on this machine lacks (' ~ found[0] ~ ') and would forget:'
+            ~ ' fetch them here with `quantmini ingest ' ~ needed ~ ' ' ~ range ~ '`, or run '
+            ~ this.identifier ~ ' on the machine that has them. Days that shall leave silver do so with `dbt build'
+            ~ ' --target shared --select @' ~ this.identifier ~ ' --vars "missing_bronze: forget"`'
         ) %}
     {% endif %}
 {% endmacro %}
 
-{% macro refuse_without_reference(known, is_there) %}
+{% macro refuse_without_reference(known) %}
     {#- An error where `known`, a table, holds what came from the reference and this machine never synced it. -#}
-    {% if not execute or target.name != 'shared' or not is_there %}{{ return('select 1') }}{% endif %}
+    {% if not execute or target.name != 'shared' %}{{ return('select 1') }}{% endif %}
     {% set files = "from glob(" ~ quoted(target.external_root ~ '/bronze/reference/*/*.parquet') ~ ") limit 1" %}
     {% if not run_query(files).rows and run_query("select 1 from " ~ known ~ " limit 1").rows %}
         {% do exceptions.raise_compiler_error(
