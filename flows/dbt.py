@@ -84,7 +84,7 @@ def transform(
         dataset.name: fingerprint(layout, dataset, features.get(dataset.name))
         for dataset in datasets
     }
-    done = read_json(layout.transformed) if catalog.exists(layout) else {}
+    done = transformed(layout)
     changed = [d for d in datasets if rebuild or done.get(d.name) != fingerprints[d.name]]
     gate = Gate({dataset.name: "unchanged" for dataset in datasets})
     if not changed:
@@ -110,6 +110,18 @@ def transform(
     passed = {d.name: fingerprints[d.name] for d in changed if gate.verdicts[d.name] == "passed"}
     write_json(layout.transformed, done | passed)
     return gate
+
+
+def transformed(layout: Layout) -> dict[str, str]:
+    """The fingerprint of each data set when this machine last built it well.
+
+    A database that replaced a shared one lacks what is not built into it yet.
+    """
+    if not catalog.exists(layout):
+        return {}
+    done: dict[str, str] = read_json(layout.transformed)
+    served = catalog.published(layout) if layout.shared else done
+    return {name: done[name] for name in done if name in served}
 
 
 def fingerprint(layout: Layout, dataset: Dataset, features: list[str] | None) -> str:
