@@ -62,16 +62,19 @@ def silver_against_bronze(
     """
     days = connection.execute(sql, {"files": files, "shared": layout.shared is not None}).fetchall()
     return sum(rows for _, rows, *_ in days), [
-        Difference(dataset.name, day, _words(dataset, in_bronze, in_silver))
+        Difference(dataset.name, day, _words(layout, dataset, in_bronze, in_silver))
         for day, in_bronze, in_silver, equal in days
         if not equal or in_bronze != in_silver
     ]
 
 
-def _words(dataset: Dataset, in_bronze: int, in_silver: int) -> str:
+def _words(layout: Layout, dataset: Dataset, in_bronze: int, in_silver: int) -> str:
     what = f"bronze has {in_bronze:,} rows, published silver {in_silver:,}"
     if in_bronze == in_silver:
         what = f"published silver has other values than bronze in its {in_bronze:,} rows"
+    if layout.shared:
+        # Another machine may have a newer bronze than this one, which fetches it first.
+        return f"{what}; run `quantmini run {dataset.name}`"
     return f"{what}; run `quantmini transform {dataset.name}`, then `quantmini maintain rebuild`"
 
 
