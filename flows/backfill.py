@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import date
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -39,6 +40,7 @@ def backfill(
         text = f"{done} of {total} months, last {month}"
         update_progress_artifact(shown, 100 * done / total, description=text)
 
-    document = watched(asked, lambda: run_months(asked, Tasks(asked).step, lake_slot, on_month))
+    turn = partial(lake_slot, asked.layout)
+    document = watched(asked, lambda: run_months(asked, Tasks(asked).step, turn, on_month))
     artifacts.show_summary("backfill", document, time.monotonic() - began)
     return ended(document, complaints(document))

@@ -48,7 +48,7 @@ class Request:
     @property
     def layout(self) -> Layout:
         """The lake of this run."""
-        return Layout(self.settings.lake.root)
+        return self.settings.lake.layout()
 
     @property
     def switched_off(self) -> list[str]:
@@ -68,7 +68,7 @@ def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
     layout = request.layout
     with (
         recorded(request.settings, request.command) as recording,
-        writing(layout, wait=request.wait),
+        writing(layout, request.datasets, wait=request.wait),
     ):
         measured = recording.measured(step)
         bounds = step("profile", request.settings.limits)
@@ -99,7 +99,10 @@ def ingest_only(request: Request) -> dict[str, Any]:
 
 def transform_only(request: Request) -> dict[str, Any]:
     """Bronze to published silver."""
-    with recorded(request.settings, "transform") as recording, writing(request.layout):
+    with (
+        recorded(request.settings, "transform") as recording,
+        writing(request.layout, request.datasets),
+    ):
         bounds = request.settings.limits()
         gate = recording.measured(call)("transform", transform_stage, request, bounds)
         published = catalog.published(request.layout)

@@ -19,7 +19,6 @@ from flows.reference import app as reference
 from flows.report.command import report
 from lake.datasets import pick
 from lake.errors import QuantminiError, SourceUnavailable, UsageError
-from lake.layout import Layout
 from lake.settings import CONFIG, load
 from lake.usable import usable_cpus
 
@@ -181,7 +180,7 @@ def status(as_json: Json = False) -> None:
     settings = load()
     bounds = settings.limits()
     now = datetime.now(UTC)
-    found = health.status(Layout(settings.lake.root), bounds, settings.gold.adjustment, now)
+    found = health.status(settings.lake.layout(), bounds, settings.gold.adjustment, now)
     show(found, words, as_json)
     if not found["healthy"]:
         raise typer.Exit(1)

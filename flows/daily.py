@@ -31,7 +31,7 @@ def daily(
     began = time.monotonic()
 
     def work() -> dict[str, Any]:
-        with lake_slot():
+        with lake_slot(asked.layout):
             return run_chain(asked, Tasks(asked).step)
 
     document = watched(asked, work)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lake import engine
+from lake import catalog, engine
 from lake.datasets import DATASETS, Dataset
 from lake.disk import disk_full, says_full
 from lake.files import read_json, write_json
@@ -29,6 +29,9 @@ _PACKAGED = Path(__file__).with_name("dbt_project")
 DBT_PROJECT = _PACKAGED if _PACKAGED.exists() else PROJECT / "dbt_project"
 # DuckDB needs about a KiB a row for a batch's windows, spilling aside.
 BYTES_PER_BATCH_ROW = 1024
+# Machines that share a catalog may change one table at once, a seed say: DuckLake refuses one of
+# them, which then begins again.
+CONFLICT, TRIES = "Transaction conflict", 4
 SEVERITY = {
     "error": "failures",
     "fail": "failures",
@@ -81,14 +84,14 @@ def transform(
         dataset.name: fingerprint(layout, dataset, features.get(dataset.name))
         for dataset in datasets
     }
-    done = read_json(layout.transformed) if layout.catalog.exists() else {}
+    done = transformed(layout)
     changed = [d for d in datasets if rebuild or done.get(d.name) != fingerprints[d.name]]
     gate = Gate({dataset.name: "unchanged" for dataset in datasets})
     if not changed:
         return gate
     began = datetime.now(UTC)
     results = build(layout, limits, changed, timing, rebuild=rebuild)
-    if layout.catalog.exists():
+    if catalog.exists(layout):
         gate.written = [
             {
                 "dataset" if part.table in DATASETS else "table": part.table,
@@ -97,6 +100,7 @@ def transform(
                 "seconds": results["seconds"].get(part.table, 0.0),
             }
             for part in written(layout, began)
+            if part.table in results["seconds"]
         ]
     for dataset in changed:
         gate.verdicts[dataset.name] = "passed" if dataset.name in results["models"] else "failed"
@@ -106,6 +110,18 @@ def transform(
     passed = {d.name: fingerprints[d.name] for d in changed if gate.verdicts[d.name] == "passed"}
     write_json(layout.transformed, done | passed)
     return gate
+
+
+def transformed(layout: Layout) -> dict[str, str]:
+    """The fingerprint of each data set when this machine last built it well.
+
+    A database that replaced a shared one lacks what is not built into it yet.
+    """
+    if not catalog.exists(layout):
+        return {}
+    done: dict[str, str] = read_json(layout.transformed)
+    served = catalog.published(layout) if layout.shared else done
+    return {name: done[name] for name in done if name in served}
 
 
 def fingerprint(layout: Layout, dataset: Dataset, features: list[str] | None) -> str:
@@ -181,22 +197,18 @@ def build(
         DiskFull: dbt met a full disk.
     """
     run_results = layout.dbt_target / "run_results.json"
-    run_results.unlink(missing_ok=True)
     program = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors"]
     if timing is not None:
         timing.parent.mkdir(parents=True, exist_ok=True)
         program += ["--record-timing-info", str(timing)]
-    command = [*program, *arguments(datasets), *(["--full-refresh"] if rebuild else [])]
-    log.info("running %s", " ".join(command[1:]))
-    process = subprocess.run(
-        command,
-        env=os.environ | environment(layout, limits),
-        cwd=DBT_PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-        pass_fds=descriptors(),
-    )
+    target = ["--target", "shared" if layout.shared else "local"]
+    command = [*program, *arguments(datasets), *target, *(["--full-refresh"] if rebuild else [])]
+    for left in reversed(range(TRIES)):
+        run_results.unlink(missing_ok=True)
+        process = run(command, environment(layout, limits))
+        if not left or CONFLICT not in process.stdout + process.stderr:
+            break
+        log.warning("dbt lost to another machine's commit; it begins again")
     if process.returncode and says_full(process.stdout + process.stderr):
         raise disk_full(layout.root)
     for line in process.stdout.splitlines():
@@ -207,6 +219,20 @@ def build(
         return {"models": [], "failures": failures, "warnings": [], "seconds": {}}
     return read_results(
         read_json(run_results), read_json(layout.dbt_target / "manifest.json"), datasets, layout
+    )
+
+
+def run(command: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """One dbt process, which keeps the locks of this one while it lives."""
+    log.info("running %s", " ".join(command[1:]))
+    return subprocess.run(
+        command,
+        env=os.environ | variables,
+        cwd=DBT_PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        pass_fds=descriptors(),
     )
 
 

@@ -36,7 +36,7 @@ def prepare(settings: Settings) -> Request:
         settings = settings.model_copy(
             update={"lake": settings.lake.model_copy(update={"root": root})}
         )
-    layout = Layout(settings.lake.root)
+    layout = settings.lake.layout()
     market = layout.root / "landing/external/sample-market"
     if not market.exists() and any(layout.bronze_files(dataset) for dataset in pick(None)):
         raise UsageError(f"{layout.root} holds other data; set QUANTMINI_LAKE to an empty folder")

@@ -69,7 +69,7 @@ def without(hidden: frozenset[str], text: str) -> str:
 @contextmanager
 def logged(settings: Settings, about: dict[str, str]) -> Iterator[None]:
     """Keep what our modules log while the block runs; `about` goes into every line."""
-    layout, level = Layout(settings.lake.root), settings.monitoring.log_level
+    layout, level = settings.lake.layout(), settings.monitoring.log_level
     hidden = frozenset(secrets(settings))
     handlers = [
         DayFile(layout.log("pipeline"), level, about, hidden),

@@ -27,7 +27,7 @@ def maintenance(
     asked = Request(load(), pick(None), command="maintain", wait=wait)
 
     def work() -> dict[str, Any]:
-        with lake_slot():
+        with lake_slot(asked.layout):
             return maintained(asked.settings, action.value, Tasks(asked).step, wait=wait)
 
     document = watched(asked, work)

@@ -113,7 +113,7 @@ def run_months(
         for name, (first, last) in zip(names, parts, strict=True):
             part = replace(asked, start=first, end=last, wait=asked.wait or done > 0)
             measured = recording.measured(dated(step, name))
-            with turn(), writing(asked.layout, wait=part.wait):
+            with turn(), writing(asked.layout, asked.datasets, wait=part.wait):
                 if not work.month(part, measured, last=name == names[-1]):
                     break
             done += 1

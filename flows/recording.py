@@ -23,7 +23,6 @@ from flows.profiling import profiled
 from flows.summary import complaints, has_failed
 from lake import records
 from lake.errors import QuantminiError, UsageError
-from lake.layout import Layout
 from lake.settings import Settings
 
 # Errors that a record keeps, and characters of each.
@@ -37,7 +36,7 @@ class Recording:
 
     def __init__(self, settings: Settings, command: str) -> None:
         """Begin the record of a command."""
-        self.layout, self.command, self.run = Layout(settings.lake.root), command, uuid.uuid4().hex
+        self.layout, self.command, self.run = settings.lake.layout(), command, uuid.uuid4().hex
         self._hidden = frozenset(secrets(settings))
         self._interval = settings.monitoring.memory_check_interval
         self._document: dict[str, Any] = {}

@@ -11,7 +11,6 @@ import typer
 
 from flows.profiling import Profile
 from lake.errors import UsageError
-from lake.layout import Layout
 from lake.settings import Settings, load
 
 app = typer.Typer(
@@ -80,7 +79,7 @@ def synced(
         retries=source.max_retries,
         pause=source.retry_delay_seconds,
     )
-    layout = Layout(settings.lake.root)
+    layout = settings.lake.layout()
     with recorded(settings, "reference sync") as recording, progress() as on_page:
         fetch = partial(
             sync_tables,

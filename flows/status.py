@@ -140,7 +140,10 @@ def _served(
 ) -> dict[str, inventory.Files]:
     """Enter the newest published date of each data set; give the files of silver's tables."""
     again = f"delete it and {layout.transformed}, then `quantmini transform`"
-    path = str(layout.published)
+    remedy = "`quantmini maintain rebuild` makes silver again from bronze"
+    if layout.shared:
+        again = remedy = "see to the database and the bucket"
+    path = str(layout.shared or layout.published)
     nothing: dict[str, int] = {}
     served = _tried(broken, path, again, lambda: catalog.published(layout), nothing)
     if not served:
@@ -152,8 +155,7 @@ def _served(
                 datasets[name]["published_through"] = _newest(lake, name, datasets[name])
             return inventory.files(lake)
 
-    remedy = "`quantmini maintain rebuild` makes silver again from bronze"
-    return _tried(broken, str(layout.catalog), remedy, look, {})
+    return _tried(broken, catalog.name(layout), remedy, look, {})
 
 
 def _newest(lake: duckdb.DuckDBPyConnection, name: str, facts: dict[str, Any]) -> date | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from flows.dbt import Gate
 from flows.summary import complaints
 from ingest.report import IngestReport
 from lake.errors import QuantminiError, SourceUnavailable
+from lake.layout import Layout
 
 T = TypeVar("T")
 
@@ -38,11 +40,15 @@ class PartFailed(QuantminiError):
 
 
 @contextmanager
-def lake_slot() -> Iterator[None]:
-    """Hold the one place for work that writes; wait for it. A killed holder's place is freed."""
+def lake_slot(layout: Layout) -> Iterator[None]:
+    """Hold the one place for work that writes; wait for it. A killed holder's place is freed.
+
+    Machines that share a catalog have a place each: their locks keep them apart.
+    """
+    name = f"{SLOT}-{socket.gethostname()}" if layout.shared else SLOT
     with get_client(sync_client=True) as client:
-        client.upsert_global_concurrency_limit_by_name(SLOT, 1)
-    with concurrency(SLOT, occupy=1):
+        client.upsert_global_concurrency_limit_by_name(name, 1)
+    with concurrency(name, occupy=1):
         yield
 
 

@@ -47,9 +47,12 @@ def maintained(
         NotBuilt: there is no silver yet.
         CorruptFile: the catalog is damaged.
     """
-    layout = Layout(settings.lake.root)
+    layout = settings.lake.layout()
     names = ALL if action == "all" else (action,)
-    with recorded(settings, f"maintain {action}") as recording, writing(layout, wait=wait):
+    with (
+        recorded(settings, f"maintain {action}") as recording,
+        writing(layout, DATASETS.values(), wait=wait),
+    ):
         if action != "rebuild":
             check(layout)
         done = [_acted(settings, layout, name, step) for name in names]
@@ -74,7 +77,7 @@ def check(layout: Layout) -> None:
         NotBuilt: there is none.
         CorruptFile: it is damaged.
     """
-    if not layout.catalog.exists():
+    if not catalog.exists(layout):
         raise NotBuilt(f"there is no silver in {layout.root}; run `quantmini run` first")
     if not backup.is_sound(layout):
         raise CorruptFile(
@@ -87,8 +90,7 @@ def check(layout: Layout) -> None:
 def opened(settings: Settings, layout: Layout) -> Iterator[duckdb.DuckDBPyConnection]:
     """The lake for writing, on one thread: each more holds buffers of its own."""
     with engine.connect(settings.limits().duckdb_memory, 1, layout.temp) as connection:
-        catalog.install_extensions(connection)
-        connection.execute(catalog.attach_sql(layout, read_only=False))
+        catalog.attach(connection, layout, read_only=False)
         yield connection
 
 
@@ -103,7 +105,7 @@ def expire_stage(settings: Settings, layout: Layout) -> dict[str, Any]:
         return {
             "dropped": dropped,
             "left": snapshots.count(connection),
-            "deleted_files": delete_scheduled(connection, layout),
+            "deleted_files": delete_scheduled(connection, settings, layout),
         }
 
 
@@ -113,13 +115,20 @@ def compact_stage(settings: Settings, layout: Layout) -> dict[str, Any]:
         changed = compact(connection, advance)
         return {
             "tables": [asdict(table) for table in changed],
-            "deleted_files": delete_scheduled(connection, layout),
+            "deleted_files": delete_scheduled(connection, settings, layout),
         }
 
 
-def delete_scheduled(connection: duckdb.DuckDBPyConnection, layout: Layout) -> int:
-    """Delete replaced files, but none that a running query or a kept backup may need."""
+def delete_scheduled(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, layout: Layout
+) -> int:
+    """Delete replaced files, but none that a running query or a kept backup may need.
+
+    Backups of a shared catalog are the database's own, so those are spared that snapshots are.
+    """
     limit = min(datetime.now(UTC) - GRACE, backup.oldest(layout))
+    if layout.shared:
+        limit -= timedelta(days=settings.maintenance.keep_snapshots_days)
     return snapshots.delete_scheduled(connection, limit)
 
 
@@ -135,7 +144,7 @@ def archive_stage(settings: Settings, layout: Layout) -> dict[str, Any]:
 
 def rebuild_stage(settings: Settings, layout: Layout) -> dict[str, Any]:
     """Silver anew from all of bronze, into a new catalog where the old one is lost."""
-    lost = not layout.catalog.exists() or not backup.is_sound(layout)
+    lost = not layout.shared and (not layout.catalog.exists() or not backup.is_sound(layout))
     aside = backup.set_aside(layout) if lost else None
     datasets = [dataset for dataset in DATASETS.values() if layout.bronze_files(dataset)]
     if not datasets:

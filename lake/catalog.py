@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import duckdb_extensions
 
-from lake import engine
+from lake import engine, shared
 from lake.datasets import DATASETS
 from lake.errors import NotBuilt
 from lake.files import read_json
@@ -20,7 +20,9 @@ from lake.sql import quoted
 EXTENSIONS = ("ducklake", "sqlite_scanner")
 
 
-def install_extensions(connection: duckdb.DuckDBPyConnection) -> None:
+def install_extensions(
+    connection: duckdb.DuckDBPyConnection, names: tuple[str, ...] = EXTENSIONS
+) -> None:
     """Install the extensions from their wheels, so that LOAD needs no network.
 
     DuckDB skips an extension that is installed already. Processes that start at once on a fresh
@@ -30,7 +32,7 @@ def install_extensions(connection: duckdb.DuckDBPyConnection) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "quantmini.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for name in EXTENSIONS:
+        for name in names:
             duckdb_extensions.import_extension(name, con=connection)
 
 
@@ -41,12 +43,51 @@ def attach_sql(layout: Layout, *, read_only: bool) -> str:
     write-ahead log, which stays on: with it readers and the writer do not wait for each other;
     without it a query can meet "database is locked".
     """
-    options = [f"DATA_PATH {quoted(f'{layout.root}/')}", "OVERRIDE_DATA_PATH true"]
-    options += ["META_BUSY_TIMEOUT 10000"]
-    writing = ["META_JOURNAL_MODE 'WAL'", "DATA_INLINING_ROW_LIMIT 0"]
-    options += ["READ_ONLY"] if read_only else writing
-    catalog = quoted(f"ducklake:sqlite:{layout.catalog}")
-    return f"ATTACH {catalog} AS lake ({', '.join(options)})"
+    if layout.shared:
+        catalog, data = "ducklake:postgres:", layout.shared.bucket.path
+        options, writing = ["META_SECRET quantmini_catalog"], []
+    else:
+        catalog, data = f"ducklake:sqlite:{layout.catalog}", f"{layout.root}/"
+        options, writing = ["META_BUSY_TIMEOUT 10000"], ["META_JOURNAL_MODE 'WAL'"]
+    options += [f"DATA_PATH {quoted(data)}", "OVERRIDE_DATA_PATH true"]
+    options += ["READ_ONLY"] if read_only else [*writing, "DATA_INLINING_ROW_LIMIT 0"]
+    return f"ATTACH {quoted(catalog)} AS lake ({', '.join(options)})"
+
+
+def attach(connection: duckdb.DuckDBPyConnection, layout: Layout, *, read_only: bool) -> None:
+    """Attach the lake to a connection, with all that this needs; a shared catalog is made first.
+
+    Raises:
+        SourceUnavailable: a shared catalog cannot be reached.
+    """
+    install_extensions(connection)
+    if layout.shared:
+        install_extensions(connection, shared.EXTENSIONS)
+        for secret in layout.shared.secrets():
+            connection.execute(secret)
+        if not read_only:
+            _make(connection, layout, layout.shared)
+    connection.execute(attach_sql(layout, read_only=read_only))
+
+
+def _make(connection: duckdb.DuckDBPyConnection, layout: Layout, place: shared.Shared) -> None:
+    """Make what a shared catalog lacks: machines that begin at once would refuse each other."""
+    with place.making() as fresh:
+        if fresh:
+            connection.execute(attach_sql(layout, read_only=False))
+            for schema in ("silver", "metadata"):
+                connection.execute(f"CREATE SCHEMA lake.{schema}")
+            connection.execute("DETACH lake")
+
+
+def exists(layout: Layout) -> bool:
+    """Whether the lake has a catalog."""
+    return layout.shared.exists() if layout.shared else layout.catalog.exists()
+
+
+def name(layout: Layout) -> str:
+    """The catalog, as messages call it."""
+    return str(layout.shared or layout.catalog)
 
 
 @dataclass(frozen=True)
@@ -62,6 +103,8 @@ class Published:
 
 def tables(layout: Layout) -> dict[str, Published]:
     """Every published table of silver: the data sets, reference tables and aggregates."""
+    if layout.shared:
+        return {name: Published(*entry) for name, entry in layout.shared.published().items()}
     return {
         name: Published(int(entry["snapshot"]), str(entry["run"]))
         for name, entry in read_json(layout.published).items()
@@ -103,8 +146,7 @@ def connect(
         raise NotBuilt(f"nothing is published in {layout.root}; run `quantmini run` first")
     layout.temp.mkdir(parents=True, exist_ok=True)
     connection = engine.connect(memory_limit, threads, layout.temp, in_order=in_order)
-    install_extensions(connection)
-    connection.execute(attach_sql(layout, read_only=True))
+    attach(connection, layout, read_only=True)
     connection.execute("CREATE SCHEMA silver")
     for name, table in served.items():
         connection.execute(
@@ -120,9 +162,10 @@ def connect(
 
 def confine(connection: duckdb.DuckDBPyConnection, layout: Layout) -> None:
     """Keep a connection to the files of its lake, for good, and let it remember their footers."""
+    places = [f"{layout.root}/", *([layout.shared.bucket.path] if layout.shared else [])]
     for setting in (
         "parquet_metadata_cache = true",
-        f"allowed_directories = [{quoted(f'{layout.root}/')}]",
+        f"allowed_directories = [{', '.join(map(quoted, places))}]",
         "enable_external_access = false",
         "lock_configuration = true",
     ):

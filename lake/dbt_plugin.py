@@ -1,13 +1,15 @@
 """dbt-duckdb plugin: what a literal `dbt build` needs beside SQL.
 
 It makes the lake's folders, installs DuckDB's extensions from their wheels before the lake is
-attached, and serves the exchange calendar as a source, so that it is never a stale copy.
+attached, attaches one that is shared, and serves the exchange calendar as a source, so that it is
+never a stale copy.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -16,7 +18,8 @@ from dbt.adapters.duckdb.utils import SourceConfig
 
 from lake import changes
 from lake.calendar import sessions
-from lake.catalog import install_extensions
+from lake.catalog import attach, install_extensions
+from lake.errors import UsageError
 from lake.layout import Layout
 from lake.settings import load as load_settings
 from lake.sql import quoted
@@ -27,13 +30,24 @@ class Plugin(BasePlugin):
 
     _knows_changes = False
 
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        """Takes `shared` from the target."""
+        self._shared = bool(plugin_config.get("shared"))
+
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Runs before dbt-duckdb attaches the lake."""
-        layout = Layout(Path(self.creds.external_root))  # type: ignore[union-attr]
+        place = load_settings().lake.layout().shared
+        layout = Layout(Path(self.creds.external_root), place)  # type: ignore[union-attr]
         marts = [layout.watermarks(asset).parent for asset in ("stocks", "options")]
         for folder in (*marts, layout.temp, layout.log("errors")):
             folder.mkdir(parents=True, exist_ok=True)
-        install_extensions(conn)
+        if self._shared != bool(place):
+            right = "set lake.catalog first" if self._shared else "give `--target shared`"
+            raise UsageError(f"the settings name another lake than this target; {right}")
+        if place:
+            attach(conn, layout, read_only=False)
+        else:
+            install_extensions(conn)
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Each connection knows the configured features; the first one defines lake.changes."""

@@ -8,7 +8,7 @@ from datetime import datetime
 import duckdb
 
 from lake import engine
-from lake.catalog import attach_sql, install_extensions
+from lake.catalog import attach
 from lake.layout import Layout
 
 FILES = """
@@ -68,7 +68,6 @@ def written(layout: Layout, since: datetime) -> list[Written]:
         WHERE snapshot_time::TIMESTAMPTZ >= ? GROUP BY table_name ORDER BY table_name
     """
     with engine.connect("256MiB", 1, layout.temp) as connection:
-        install_extensions(connection)
-        connection.execute(attach_sql(layout, read_only=True))
+        attach(connection, layout, read_only=True)
         rows = connection.execute(sql, [since]).fetchall()
     return [Written(name, int(count), int(size)) for name, count, size in rows]

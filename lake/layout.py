@@ -7,13 +7,21 @@ from datetime import date
 from pathlib import Path
 
 from lake.datasets import Dataset
+from lake.shared import Shared
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The folders of one lake (DESIGN.md section 1)."""
+    """The folders of one lake (DESIGN.md section 1).
+
+    Attributes:
+        root: the folder that holds them.
+        shared: the catalog and the bucket that it shares with other machines, where it does; then
+            silver is there, and all else below the root still this machine's own.
+    """
 
     root: Path
+    shared: Shared | None = None
 
     def landing(self, dataset: Dataset, day: date) -> Path:
         """The vendor's file as it came."""

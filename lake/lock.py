@@ -1,12 +1,13 @@
-"""One run writes to a lake at a time."""
+"""One run writes to a lake at a time; in a shared one, to a data set."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from lake.datasets import Dataset
 from lake.disk import naming_full_disk
 from lake.errors import LakeBusy
 from lake.layout import Layout
@@ -15,19 +16,39 @@ _held: list[int] = []
 
 
 @contextmanager
-def writing(layout: Layout, *, wait: bool = False) -> Iterator[None]:
+def writing(
+    layout: Layout, silver: Iterable[Dataset] = (), *, wait: bool = False
+) -> Iterator[None]:
     """Hold the lake's writer lock. The operating system drops it when the process dies.
+
+    A shared catalog has a lock for each data set beside it: the folder's keeps this machine's own
+    files, the others keep machines apart.
 
     Args:
         layout: the lake.
+        silver: the data sets whose tables are written.
         wait: until whoever holds it ends, however long that takes.
 
     Raises:
         LakeBusy: another process holds it; the message names its pid.
+        SourceUnavailable: a shared catalog cannot be reached.
         DiskFull: there was no space left for what was written meanwhile.
     """
-    with naming_full_disk(layout.root), _locked(layout, wait):
+    with naming_full_disk(layout.root), _locked(layout, wait), _shared(layout, silver, wait):
         yield
+
+
+@contextmanager
+def _shared(layout: Layout, silver: Iterable[Dataset], wait: bool) -> Iterator[None]:
+    if layout.shared is None or not silver:
+        yield
+        return
+    with layout.shared.writing(silver, wait=wait) as connection:
+        _held.append(connection)
+        try:
+            yield
+        finally:
+            _held.remove(connection)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from lake.answer import Answer
 from lake.layout import Layout
 from lake.published import Date, Lake, Symbols
-from lake.settings import load
+from lake.settings import Settings, load
 
 Root = str | os.PathLike[str] | None
 
@@ -22,33 +22,54 @@ def connect(root: Root = None) -> Lake:
         NotBuilt: the lake holds no published data set yet.
         UsageError: a setting is wrong.
     """
+    return _open(_layout(load(), root))
+
+
+def _layout(settings: Settings, root: Root) -> Layout:
+    """The settings' lake, which may be shared; one that is named is in its own folder."""
+    layout = settings.lake.layout()
+    place = layout.root if root is None else Path(root).expanduser().absolute()
+    return layout if place == layout.root else Layout(place)
+
+
+def _open(layout: Layout) -> Lake:
     settings = load()
-    place = settings.lake.root if root is None else Path(root).expanduser().absolute()
     bounds = settings.limits()
     cache_bytes = int(settings.cache.max_size_gb * 2**30)
-    return Lake(Layout(place), bounds.duckdb_memory, bounds.max_workers, cache_bytes)
+    return Lake(layout, bounds.duckdb_memory, bounds.max_workers, cache_bytes)
 
 
-_opened: dict[Path, tuple[object, Lake]] = {}
+_opened: dict[Layout, tuple[object, Lake]] = {}
 
 
 def current(root: Root = None) -> Lake:
     """The newest published state, for `bars` and `chain`; opened again only when it moves on."""
-    place = _default(os.environ.get("QUANTMINI_LAKE")) if root is None else Path(root)
-    place = place.expanduser().absolute()
+    layout = _default(_variables()) if root is None else _layout(load(), root)
     with contextlib.suppress(FileNotFoundError):
-        facts = Layout(place).published.stat()
-        state = (os.getpid(), facts.st_mtime_ns, facts.st_ino)
-        if _opened.get(place, (None,))[0] != state:
-            _opened[place] = (state, connect(place))
-        return _opened[place][1]
-    return connect(place)
+        state = (os.getpid(), _state(layout))
+        if _opened.get(layout, (None,))[0] != state:
+            _opened[layout] = (state, _open(layout))
+        return _opened[layout][1]
+    return _open(layout)
+
+
+def _state(layout: Layout) -> object:
+    """What changes when something is published."""
+    if layout.shared:
+        return layout.shared.published()
+    facts = layout.published.stat()
+    return facts.st_mtime_ns, facts.st_ino
+
+
+def _variables() -> tuple[tuple[str, str], ...]:
+    items = sorted(os.environ.items())
+    return tuple((name, value) for name, value in items if name.startswith("QUANTMINI_LAKE"))
 
 
 @cache
-def _default(_variable: str | None) -> Path:
+def _default(_variables: tuple[tuple[str, str], ...]) -> Layout:
     """The settings' lake. To read them takes longer than to read bars."""
-    return load().lake.root
+    return load().lake.layout()
 
 
 def bars(

@@ -18,17 +18,16 @@
             date_trunc('{{ period }}', days.date)::date as date,
             coalesce(sum(bronze.rows), 0)::bigint as rows,
             string_agg(days.version, ' ' order by days.date) as versions
-        from lake.metadata.days
+        from {{ ledger(source) }} as days
         left join ({{ bronze_days(source) }}) as bronze using (date)
-        where days.dataset = '{{ source }}'
         group by all
     ) as units
     left join (
         select
             date_trunc('{{ period }}', ex_date)::date as date,
             string_agg(concat_ws(' ', symbol, ex_date, ratio), ' ' order by symbol, ex_date, ratio) as versions
-        from lake.metadata.applied_splits
-        where dataset = '{{ source }}' and '{{ period }}' <> 'day'
+        from ({{ applied_splits(source) }})
+        where '{{ period }}' <> 'day'
         group by all
     ) as splits using (date)
 {% endmacro %}
@@ -45,10 +44,16 @@
             ~ "' and date_trunc('" ~ period ~ "', date) in " ~ dates(units) %}
     {% endif %}
     {% do run_query("create or replace temp view source_bars as select * from lake.silver." ~ source ~ " where " ~ rows) %}
-    {% do run_query(
-        "create or replace temp table splits as select symbol, ex_date, ratio from lake.metadata.applied_splits"
-        ~ " where dataset = '" ~ source ~ "'"
-    ) %}
+    {% do run_query("create or replace temp table splits as " ~ applied_splits(source)) %}
+{% endmacro %}
+
+{% macro applied_splits(source) %}
+    {#- The splits that a data set of silver is built with: only day bars of stocks look any up. -#}
+    {%- if source == 'stocks_daily' -%}
+    select symbol, ex_date, ratio from {{ applied(source) }}
+    {%- else -%}
+    {{ no_rows({'symbol': 'varchar', 'ex_date': 'date', 'ratio': 'double'}) }}
+    {%- endif -%}
 {% endmacro %}
 
 {% macro intraday_bars(minutes) %}

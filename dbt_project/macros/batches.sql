@@ -4,6 +4,8 @@
 
 {% macro start_batches() %}
     {%- if execute %}
+    {%- do create_ledgers() %}
+    {%- do refuse_to_forget() %}
     {%- do find_pending(this.identifier, is_incremental()) %}
     {%- do stage_reference(is_incremental()) %}
     {%- do stage(0, is_incremental()) %}
@@ -59,17 +61,17 @@
 {% endmacro %}
 
 {% macro record_batch(batch, known=none) %}
-    {#- Enter the batch into the ledger; a start from nothing clears the data set's old entries. -#}
+    {#- Enter the batch into the ledger; a start from nothing clears the old entries. -#}
     {%- if execute %}
     {%- set days = pending_values('date', batch) %}
     {%- if not (is_incremental() if known is none else known) %}
-    delete from lake.metadata.days where dataset = '{{ this.identifier }}';
+    delete from {{ ledger(this.identifier) }};
     {{ record_reference() }}
     {%- elif days %}
-    delete from lake.metadata.days where dataset = '{{ this.identifier }}' and date in {{ dates(days) }};
+    delete from {{ ledger(this.identifier) }} where date in {{ dates(days) }};
     {%- endif %}
-    insert into lake.metadata.days
-    select '{{ this.identifier }}', date, version from pending
+    insert into {{ ledger(this.identifier) }}
+    select date, version from pending
     where batch = {{ batch }} and version is not null;
     {%- endif %}
 {% endmacro %}

@@ -1,11 +1,22 @@
-{% macro create_ledger() %}
-    {#- metadata.days: which version of each bronze day silver holds. -#}
+{% macro prepare_lake() %}
     create schema if not exists lake.metadata;
-    create table if not exists lake.metadata.days (dataset varchar, date date, version varchar);
-    {{ create_reference_ledgers() }}
     call lake.set_option('parquet_compression', 'zstd');
     {#- Small enough that one symbol is found without reading its neighbours (docs/decisions/004). #}
     call lake.set_option('parquet_row_group_size', '32768');
+{% endmacro %}
+
+{% macro ledger(model) %}
+    {#- metadata.days_<model>: which version of each bronze day it holds. A table each: of two machines that
+        change one table at once, DuckLake refuses one. -#}
+    {{- return('lake.metadata.days_' ~ model) -}}
+{% endmacro %}
+
+{% macro create_ledgers() %}
+    {% do run_query("create table if not exists " ~ ledger(this.identifier) ~ " (date date, version varchar)") %}
+    {% set lookup = looked_up(this.identifier) %}
+    {% if lookup %}
+    {% do run_query("create table if not exists " ~ applied(this.identifier) ~ " (" ~ lookup.types ~ ")") %}
+    {% endif %}
 {% endmacro %}
 
 {% macro bronze_days(dataset) %}
@@ -52,7 +63,7 @@
     ),
 
     ledger as (
-        select date, version from lake.metadata.days where dataset = '{{ dataset }}' and {{ known }}
+        select date, version from {{ ledger(dataset) }} where {{ known }}
     ),
 
     days as (

@@ -1,9 +1,21 @@
 {% macro published() %}
-    {#- metadata/published.json as a dictionary; empty on a fresh lake. -#}
+    {#- metadata/published.json as a dictionary, on a shared lake the table that stands for it; empty on a
+        fresh lake. -#}
+    {%- if target.name == 'shared' -%}
+        {%- set entries = {} -%}
+        {%- for row in run_query("select name, snapshot, run from " ~ published_table()).rows -%}
+            {%- do entries.update({row[0]: {'snapshot': row[1] | int, 'run': row[2]}}) -%}
+        {%- endfor -%}
+        {{- return(entries) -}}
+    {%- endif -%}
     {%- set path = quoted(target.external_root ~ '/metadata/published.json') -%}
     {%- set found = run_query("select file from glob(" ~ path ~ ")") -%}
     {%- if not found.rows -%}{{ return({}) }}{%- endif -%}
     {{- return(fromjson(run_query("select content from read_text(" ~ path ~ ")").rows[0][0])) -}}
+{% endmacro %}
+
+{% macro published_table() %}
+    {{- return('__ducklake_metadata_lake.quantmini_published') -}}
 {% endmacro %}
 
 {% macro passed(model, results) %}
@@ -19,25 +31,42 @@
 
 {% macro publish(results) %}
     {#- Write, audit, publish: a data set that changed, and whose model and tests all passed, moves to the
-        newest snapshot; the others stay where they are. DuckDB writes a temporary file and renames it. -#}
+        newest snapshot; the others stay where they are. -#}
     {%- if execute and flags.WHICH in ['build', 'test'] %}
-        {%- set document = published() %}
+        {%- set moved = {} %}
         {%- set snapshot = run_query("select max(snapshot_id) from ducklake_snapshots('lake')").rows[0][0] %}
         {%- for model in graph.nodes.values() if model.resource_type == 'model' and 'silver' == model.schema %}
             {%- set relation = api.Relation.create(model.database, model.schema, model.name) %}
             {%- if passed(model, results) and changed_dates(relation) != [] %}
-                {%- do document.update({model.name: {'snapshot': snapshot | int, 'run': invocation_id}}) %}
+                {%- do moved.update({model.name: {'snapshot': snapshot | int, 'run': invocation_id}}) %}
             {%- endif %}
         {%- endfor %}
-        {%- if document %}
+        {%- if moved %}{{ publish_shared(moved) if target.name == 'shared' else publish_file(moved) }}{% endif %}
+    {%- endif %}
+{% endmacro %}
+
+{% macro publish_file(moved) %}
+    {#- DuckDB writes a temporary file and renames it. -#}
+    {%- set document = published() %}
+    {%- do document.update(moved) %}
     copy (
         select
         {%- for name, entry in document.items() %}
             {snapshot: {{ entry.snapshot }}, run: '{{ entry.run }}'} as {{ name }}{{ ',' if not loop.last }}
         {%- endfor %}
     ) to {{ quoted(target.external_root ~ '/metadata/published.json') }} (format json, use_tmp_file true)
-        {%- endif %}
-    {%- endif %}
+{% endmacro %}
+
+{% macro publish_shared(moved) %}
+    {#- One statement of PostgreSQL, so all of them move at once. -#}
+    {%- set rows = [] %}
+    {%- for name, entry in moved.items() %}
+        {%- do rows.append("('" ~ name ~ "', " ~ entry.snapshot ~ ", '" ~ entry.run ~ "')") %}
+    {%- endfor %}
+    call postgres_execute('__ducklake_metadata_lake', {{ quoted(
+        "insert into quantmini_published (name, snapshot, run) values " ~ rows | join(', ')
+        ~ " on conflict (name) do update set snapshot = excluded.snapshot, run = excluded.run"
+    ) }})
 {% endmacro %}
 
 {% macro keep_failures(results) %}

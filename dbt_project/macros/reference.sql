@@ -1,5 +1,5 @@
 {#- Reference data from REST, where landed: bronze/reference/<table>/*.parquet. Models that look something up
-    there keep in the lake what they found (`metadata.applied_*`), so that an answer that comes late or is
+    there keep in the lake what they found (`metadata.applied_<model>`), so that an answer that comes late or is
     corrected restates the rows that it touches, and no others. -#}
 
 {% macro reference_rows(table, columns) %}
@@ -39,19 +39,26 @@
     where contracts.underlying_ticker <> coalesce(option_roots.underlying, {{ plain_root('contracts.ticker') }})
 {% endmacro %}
 
-{% macro create_reference_ledgers() %}
-    create table if not exists lake.metadata.applied_splits (
-        dataset varchar, symbol varchar, ex_date date, ratio double
-    );
-    create table if not exists lake.metadata.applied_underlyings (dataset varchar, ticker varchar, underlying varchar);
+{% macro applied(dataset) %}
+    {{- return('lake.metadata.applied_' ~ dataset) -}}
 {% endmacro %}
 
 {% macro looked_up(dataset) %}
-    {#- What a data set looks up: the temp table that holds it, its SQL, its columns, its ledger. -#}
+    {#- What a data set looks up: the temp table that holds it, its SQL, its columns with their types. -#}
     {%- if dataset == 'stocks_daily' -%}
-        {{- return({'name': 'splits', 'sql': reference_splits(), 'columns': 'symbol, ex_date, ratio'}) -}}
+        {{- return({
+            'name': 'splits',
+            'sql': reference_splits(),
+            'columns': 'symbol, ex_date, ratio',
+            'types': 'symbol varchar, ex_date date, ratio double',
+        }) -}}
     {%- elif dataset in ['options_daily', 'options_minute'] -%}
-        {{- return({'name': 'underlyings', 'sql': reference_underlyings(), 'columns': 'ticker, underlying'}) -}}
+        {{- return({
+            'name': 'underlyings',
+            'sql': reference_underlyings(),
+            'columns': 'ticker, underlying',
+            'types': 'ticker varchar, underlying varchar',
+        }) -}}
     {%- endif -%}
 {% endmacro %}
 
@@ -60,13 +67,13 @@
         which it differs from what silver was built with. `known` is false when silver starts from nothing. -#}
     {%- set lookup = looked_up(this.identifier) -%}
     {%- if lookup -%}
+        {%- do refuse_without_reference(applied(this.identifier)) -%}
         {%- do run_query("create or replace temp table " ~ lookup.name ~ " as " ~ lookup.sql) -%}
-        {%- set applied = "select " ~ lookup.columns ~ " from lake.metadata.applied_" ~ lookup.name
-            ~ " where dataset = '" ~ this.identifier ~ "'" -%}
+        {%- set before = "select " ~ lookup.columns ~ " from " ~ applied(this.identifier) -%}
         {%- set now = "select " ~ lookup.columns ~ " from " ~ lookup.name -%}
         {%- do run_query(
             "create or replace temp table changed_reference as select distinct * from ("
-            ~ "(" ~ now ~ " except " ~ applied ~ ") union all (" ~ applied ~ " except " ~ now ~ ")) where " ~ known
+            ~ "(" ~ now ~ " except " ~ before ~ ") union all (" ~ before ~ " except " ~ now ~ ")) where " ~ known
         ) -%}
     {%- else -%}
         {%- do run_query("create or replace temp table changed_reference as select 1 as nothing where false") -%}
@@ -105,8 +112,8 @@
     {#- Enter what silver is built with now. -#}
     {%- set lookup = looked_up(this.identifier) -%}
     {%- if lookup %}
-    delete from lake.metadata.applied_{{ lookup.name }} where dataset = '{{ this.identifier }}';
-    insert into lake.metadata.applied_{{ lookup.name }}
-    select '{{ this.identifier }}', {{ lookup.columns }} from {{ lookup.name }};
+    delete from {{ applied(this.identifier) }};
+    insert into {{ applied(this.identifier) }}
+    select {{ lookup.columns }} from {{ lookup.name }};
     {%- endif %}
 {% endmacro %}

@@ -11,7 +11,6 @@ import typer
 
 from lake.errors import UsageError
 from lake.files import replacing
-from lake.layout import Layout
 from lake.settings import load
 
 Day = Annotated[
@@ -38,7 +37,7 @@ def report(
     from lake.profile import limits
 
     settings = load()
-    layout = Layout(settings.lake.root)
+    layout = settings.lake.layout()
     path = out or layout.report
     if path.is_dir():
         raise UsageError(f"{path} is a folder; --out names the file to write")

@@ -103,12 +103,11 @@ REJECTED = """SELECT parse_filename(file_name, true)::DATE AS date, num_rows AS 
     FROM parquet_file_metadata($rejected)"""
 # The ledger at the published snapshot names the days; the newest are counted.
 PUBLISHED = """SELECT days.date, counted.rows
-    FROM (FROM lake.metadata.days AT (VERSION => {snapshot})) AS days
+    FROM (FROM lake.metadata.days_{dataset} AT (VERSION => {snapshot})) AS days
     LEFT JOIN (
         SELECT date, count(*) AS rows FROM silver.{dataset}
         WHERE date >= $counted_from GROUP BY date
-    ) AS counted ON counted.date = days.date
-    WHERE days.dataset = '{dataset}'"""
+    ) AS counted ON counted.date = days.date"""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def silver_against_bronze(
 
     Args:
         connection: has `silver.<dataset>` as it is published.
-        layout: the lake.
+        layout: the lake; of a shared one only the days whose bronze is on this machine.
         dataset: one that is published.
 
     Returns:
@@ -57,25 +57,29 @@ def silver_against_bronze(
         )
         SELECT date, coalesce(bronze.rows, 0), coalesce(silver.rows, 0),
             bronze.checksum IS NOT DISTINCT FROM silver.checksum
-        FROM bronze FULL JOIN silver USING (date) ORDER BY date
+        FROM bronze FULL JOIN silver USING (date)
+        WHERE bronze.rows IS NOT NULL OR NOT $shared ORDER BY date
     """
-    days = connection.execute(sql, {"files": files}).fetchall()
+    days = connection.execute(sql, {"files": files, "shared": layout.shared is not None}).fetchall()
     return sum(rows for _, rows, *_ in days), [
-        Difference(dataset.name, day, _words(dataset, in_bronze, in_silver))
+        Difference(dataset.name, day, _words(layout, dataset, in_bronze, in_silver))
         for day, in_bronze, in_silver, equal in days
         if not equal or in_bronze != in_silver
     ]
 
 
-def _words(dataset: Dataset, in_bronze: int, in_silver: int) -> str:
+def _words(layout: Layout, dataset: Dataset, in_bronze: int, in_silver: int) -> str:
     what = f"bronze has {in_bronze:,} rows, published silver {in_silver:,}"
     if in_bronze == in_silver:
         what = f"published silver has other values than bronze in its {in_bronze:,} rows"
+    if layout.shared:
+        # Another machine may have a newer bronze than this one, which fetches it first.
+        return f"{what}; run `quantmini run {dataset.name}`"
     return f"{what}; run `quantmini transform {dataset.name}`, then `quantmini maintain rebuild`"
 
 
 def unknown_files(connection: duckdb.DuckDBPyConnection, layout: Layout) -> list[str]:
-    """Files in silver's folder that the catalog does not know: killed runs left them.
+    """Files in silver's place that the catalog does not know: killed runs left them.
 
     They are harmless, and nothing deletes them: a catalog that was restored might know them.
     """
@@ -86,5 +90,7 @@ def unknown_files(connection: duckdb.DuckDBPyConnection, layout: Layout) -> list
         UNION ALL SELECT path FROM {meta}.ducklake_files_scheduled_for_deletion
     """
     known = {path.rpartition("/")[2] for (path,) in connection.execute(sql).fetchall()}
-    found = (layout.root / "silver").rglob("*.parquet")
-    return sorted(str(path) for path in found if path.name not in known)
+    place = layout.shared.bucket.path if layout.shared else f"{layout.root}/"
+    sql = "SELECT file FROM glob($files) ORDER BY file"
+    found = connection.execute(sql, {"files": f"{place}silver/**/*.parquet"}).fetchall()
+    return [path for (path,) in found if path.rpartition("/")[2] not in known]

@@ -19,7 +19,6 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -32,7 +31,7 @@ from lake.settings.base import PROJECT
 from lake.settings.cache import Cache
 from lake.settings.files import YamlFile
 from lake.settings.gold import Gold, Universe, known_data_sets
-from lake.settings.lake import Lake, root_from_env
+from lake.settings.lake import Environment, Lake
 from lake.settings.maintenance import Maintenance
 from lake.settings.mistakes import complaints, unknown_variables
 from lake.settings.monitoring import Monitoring
@@ -60,7 +59,7 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    lake: Annotated[Lake, NoDecode, BeforeValidator(root_from_env)] = Lake()
+    lake: Lake = Lake()
     pipeline: Pipeline = Pipeline()
     source: Source = Source()
     processing: Processing = Processing()
@@ -102,14 +101,14 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources, strongest first."""
         return (
             init_settings,
-            env_settings,
+            Environment(settings_cls),
             YamlFile(settings_cls, CONFIG / "credentials.yaml"),
             YamlFile(settings_cls, CONFIG / "pipeline_config.yaml"),
         )

@@ -36,8 +36,9 @@ def call(arguments: list[str], environment: dict[str, str], output: Path) -> Non
 class Dbt:
     """Runs dbt on a lake; parsed files are shared between the runs of one session."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, environment: dict[str, str] | None = None) -> None:
         self.target = target
+        self.environment = environment or {}
         self.output = target / "output.txt"
         self.context = forking()
 
@@ -48,6 +49,7 @@ class Dbt:
             "QUANTMINI_BATCH_ROWS": str(batch_rows),
             "DBT_TARGET_PATH": str(self.target),
             "DBT_LOG_PATH": str(self.target),
+            **self.environment,
         }
         words = ["--quiet", *arguments]
         process = self.context.Process(target=call, args=(words, environment, self.output))

@@ -28,6 +28,7 @@ from ingest.sample_market import write_sample_market
 from ingest.source import DirectorySource, RemoteFile
 from lake.datasets import Dataset
 from lake.errors import SourceUnavailable
+from lake.layout import Layout
 from lake.settings import PROJECT
 from tests.conftest import quantmini
 from tests.flows.webhook import Webhook, webhook
@@ -254,9 +255,9 @@ def test_a_stage_that_takes_too_long_is_stopped(
         tasks.value(state)
 
 
-def test_one_writer_at_a_time(server: dict[str, str]) -> None:
+def test_one_writer_at_a_time(server: dict[str, str], tmp_path: Path) -> None:
     with get_client(sync_client=True) as client:
-        with tasks.lake_slot():
+        with tasks.lake_slot(Layout(tmp_path)):
             held = client.read_global_concurrency_limit_by_name(tasks.SLOT)
             assert (held.limit, held.active_slots) == (1, 1)
         assert client.read_global_concurrency_limit_by_name(tasks.SLOT).active_slots == 0
