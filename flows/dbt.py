@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -210,6 +211,9 @@ def build(
             break
         log.warning("dbt lost to another machine's commit; it begins again")
     if process.returncode and says_full(process.stdout + process.stderr):
+        # A dbt that ends like that may leave the catalog's write-ahead log behind, and to read that
+        # takes some space; what parsing can make again gives it.
+        shutil.rmtree(layout.dbt_target, ignore_errors=True)
         raise disk_full(layout.root)
     for line in process.stdout.splitlines():
         log.debug("%s", line)

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from gold_export import queries
+from gold_export import queries, selection
 from gold_export.job import Job, question
 from lake import changes
 
@@ -27,12 +27,21 @@ def check(job: Job, state: dict[str, Any]) -> None:
     old = state["made_from"]["snapshots"]
     if set(job.tables) != set(job.datasets) or state["tables"] != job.tables:
         raise Unusable("silver's tables were made again")
-    for dataset in job.datasets:
+    for dataset in shown(job, state):
         chosen = job.options.fields.get(dataset, ())
         if state["fields"].get(dataset) != queries.fields(job.con, dataset, chosen):
             raise Unusable(f"{dataset} has other columns")
         if old[dataset] != job.snapshots[dataset]:
             _start(job, dataset, old[dataset])
+
+
+def shown(job: Job, state: dict[str, Any]) -> list[str]:
+    """The data sets that an update has to look at: an empty one that was not shown stays away."""
+    return [
+        name
+        for name in job.datasets
+        if name in state["fields"] or selection.dates(job.con, name) is not None
+    ]
 
 
 def _start(job: Job, dataset: str, old: int) -> int:

@@ -44,7 +44,7 @@ def update(job: Job, layout: Layout) -> tuple[Path, dict[str, Any]] | None:
             refactored = factors.changed(job.con, factors.kept(private), job.factors)
             selections = [
                 _refresh(job, private, name, old[name], list(chosen[name]), refactored)
-                for name in job.datasets
+                for name in feed.shown(job, state)
             ]
             return private, build.finish(job, private, selections, chosen)
         except (Unusable, duckdb.Error, OSError, pa.ArrowException, KeyError) as error:

@@ -83,6 +83,36 @@ def test_bad_files_and_rows_stop_nobody_else(ran: Ran, tmp_path: Path) -> None:
     )
 
 
+def test_a_broken_file_of_one_data_set_is_told_and_taken_in_once_mended(
+    ran: Ran, tmp_path: Path
+) -> None:
+    """Both layers above bronze do the same each night of tests/flows/test_month.py."""
+    source, layout = tmp_path / "source", Layout(tmp_path / "lake")
+    options = "us_options_opra/day_aggs_v1"
+    for prefix in (DAY, options):
+        shutil.copytree(ran.source / prefix, source / prefix)
+    broken = max((source / DAY).rglob("*.csv.gz"))
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:-20])
+    words = ["run", "stocks_daily", "options_daily", "--source", str(source)]
+    bronze_only = {"QUANTMINI_PROCESSING__ENABLE_ENRICHMENT": "false"}
+
+    first = quantmini(layout.root, *words, **bronze_only)
+    assert first.returncode == 1
+    assert f"FAILED stocks_daily {broken.name[:10]}: " in first.stdout
+    assert "stocks_daily: 24 days" in first.stdout
+    assert "options_daily: 25 days" in first.stdout
+
+    broken.write_bytes(whole)
+    second = quantmini(layout.root, *words, **bronze_only)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "stocks_daily: 1 days" in second.stdout
+    assert "FAILED" not in second.stdout
+    expected = csv_rows(source)
+    assert len(expected) == 50
+    assert bronze_rows(layout) == expected
+
+
 def silver_rows_of_day(layout: Layout) -> list[int]:
     with connect(layout, "1GB", 2) as lake:
         counts = lake.sql("SELECT count(*) FROM silver.stocks_daily GROUP BY date").fetchall()

@@ -54,6 +54,19 @@ def test_only_what_changed_is_written(case, monkeypatch):
     assert len(written) == 13 * len(TICKERS)
 
 
+def test_a_data_set_without_a_bar_does_not_hold_up_the_other(tmp_path):
+    made = Case(tmp_path, "options", ExportOptions())
+    contracts = [f"O:{ticker}240621C00010000" for ticker in TICKERS]
+    made.house.make("options_daily", bars("options_daily", contracts, market.SESSIONS[:8]))
+    made.house.make("options_minute", bars("options_minute", contracts, market.SESSIONS[:8]))
+    made.house.run("delete from lake.silver.options_minute")
+    made.update()
+    made.house.insert("options_daily", bars("options_daily", contracts, market.SESSIONS[8:9]))
+    assert made.update().incremental
+    made.house.insert("options_minute", bars("options_minute", contracts, market.SESSIONS[8:9]))
+    assert not made.update().incremental
+
+
 def test_gaps_are_nan_and_a_stopped_instrument_can_return(case):
     for step, tickers in enumerate((TICKERS[:15], TICKERS[5:], TICKERS[:1], TICKERS)):
         day = market.SESSIONS[8 + step]
