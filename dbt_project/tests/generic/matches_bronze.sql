@@ -15,7 +15,7 @@
     ),
 
     ledger as (
-        select date from lake.metadata.days where dataset = '{{ dataset }}'
+        select date from {{ ledger('days') }} where dataset = '{{ dataset }}'
     ),
 
     missing as (
