@@ -28,15 +28,19 @@
 
 {% macro spark__configured_settings() %}{{ return(env_var('QUANTMINI_FEATURES', '{}')) }}{% endmacro %}
 
-{% macro window_mean(column, window) %}{{ return(adapter.dispatch('window_mean')(column, window)) }}{% endmacro %}
+{% macro mean_of_20(column, by) %}
+    {#- The mean of a column of decimals over the last 20 rows of an instrument. -#}
+    {{- return(adapter.dispatch('mean_of_20')(column, by)) -}}
+{% endmacro %}
 
-{% macro default__window_mean(column, window) -%}
-    avg({{ column }}) over ({{ window }})
+{% macro default__mean_of_20(column, by) -%}
+    avg({{ column }}) over (partition by {{ by }} order by date rows between 19 preceding and current row)
 {%- endmacro %}
 
-{% macro spark__window_mean(column, window) -%}
+{% macro spark__mean_of_20(column, by) -%}
     {#- Spark's avg of decimals is a decimal again, rounded after ten digits. -#}
-    (sum({{ column }}) over ({{ window }}))::double / count({{ column }}) over ({{ window }})
+    {%- set window = '(partition by ' ~ by ~ ' order by date rows between 19 preceding and current row)' -%}
+    (sum({{ column }}) over {{ window }})::double / count({{ column }}) over {{ window }}
 {%- endmacro %}
 
 {% macro ordered_product(factor, by) %}{{ return(adapter.dispatch('ordered_product')(factor, by)) }}{% endmacro %}

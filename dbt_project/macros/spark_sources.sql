@@ -3,8 +3,9 @@
 
 {% macro spark__create_ledger() %}
     {%- if execute and flags.WHICH in ['build', 'run', 'test'] %}
-    {%- for schema in ['metadata', 'polygon', 'polygon_reference', 'exchange'] %}
-        {%- do run_query('create database if not exists ' ~ schema) %}
+    {%- set there = run_query('show databases').columns[0].values() %}
+    {%- for schema in ['metadata', 'polygon', 'polygon_reference', 'exchange'] if schema not in there %}
+        {%- do run_query('create database ' ~ schema) %}
     {%- endfor %}
     {%- do spark_ledger('days', 'date date, version string') %}
     {%- for kept in ['applied', 'staged'] %}

@@ -17,8 +17,7 @@ contracts as (
 windowed as (
     select
         *,
-        {{ window_mean('volume', 'partition by ticker order by date rows between 19 preceding and current row') }}
-            as mean_volume
+        {{ mean_of_20('volume', by='ticker') }} as mean_volume
     from bars
 ),
 
