@@ -127,18 +127,17 @@
     {%- set dataset = this.identifier -%}
     {%- set rebuilt = run_query("select date::string from rebuilt order by date").columns[0].values() | list -%}
     {%- set bronze = source('polygon', dataset) -%}
-    {%- set files = bronze_files(dataset) -%}
     {%- if not dataset.endswith('daily') or not is_incremental() -%}
         {%- set sql = "select *, false as is_context from (" ~ bronze_bars(bronze, rebuilt) ~ ")" -%}
     {%- else -%}
         {%- set inside = 'date in ' ~ dates(rebuilt) if rebuilt else 'false' -%}
-        {%- set before = rebuilt and "date <= date '" ~ rebuilt[-1] ~ "'" or 'false' -%}
+        {%- set before = "date <= date '" ~ rebuilt[-1] ~ "'" if rebuilt else 'false' -%}
         {%- set sql -%}
         select {{ bar_columns(instrument(dataset)) }}, is_context from (
             select *, not {{ inside }} as is_context, max({{ inside }}) over (
                 partition by {{ instrument(dataset) }} order by date rows between current row and 20 following
             ) as is_seen
-            from ({{ bronze_bars(bronze, files) }}) where {{ before }}
+            from ({{ bronze_bars(bronze, none) }}) where {{ before }}
         )
         where is_seen
         {%- endset -%}

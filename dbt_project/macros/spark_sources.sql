@@ -2,7 +2,7 @@
     may have moved; the ledgers; and what DuckDB alone does. -#}
 
 {% macro spark__create_ledger() %}
-    {%- if execute and flags.WHICH in ['build', 'run', 'test'] %}
+    {%- if execute %}
     {%- set there = run_query('show databases').columns[0].values() %}
     {%- for schema in ['metadata', 'polygon', 'polygon_reference', 'exchange'] if schema not in there %}
         {%- do run_query('create database ' ~ schema) %}
@@ -88,12 +88,12 @@
 {% endmacro %}
 
 {% macro spark__bronze_files(dataset) %}
-    {#- None: all of them, without a list. -#}
+    {#- Spark finds them by itself. -#}
     {{- return(none) -}}
 {% endmacro %}
 
 {% macro spark__bronze_bars(bronze, files) %}
-    {#- `files` are dates here: their files' names, by which Spark leaves the others unopened. -#}
+    {#- `files` are dates here, whose files alone are opened; all of them where it is none. -#}
     select
         {{ instrument(bronze.identifier) }},
         date,

@@ -22,11 +22,10 @@ SPARK = Path(pyspark.__file__).parent
 DEFAULTS = """\
 spark.executor.memory 512m
 spark.driver.memory 1g
-spark.driver.host 127.0.0.1
-spark.driver.bindAddress 127.0.0.1
 spark.sql.shuffle.partitions 2
 spark.ui.showConsoleProgress false
 spark.sql.codegen.wholeStage false
+spark.sql.codegen.factoryMode NO_CODEGEN
 """
 # What is compiled well is not used long enough here to be worth it.
 JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -110,6 +109,7 @@ def dbt_on_spark(master: str, lake: Path, folder: Path) -> Iterator[SparkDbt]:
         "QUANTMINI_LAKE": str(lake),
         "QUANTMINI_SPARK_MASTER": master,
         "SPARK_CONF_DIR": str(configuration),
+        "SPARK_LOCAL_IP": "127.0.0.1",
         "JAVA_TOOL_OPTIONS": JAVA,
         "DBT_TARGET_PATH": str(folder / "target"),
         "DBT_LOG_PATH": str(folder / "target"),
