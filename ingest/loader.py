@@ -27,6 +27,7 @@ from ingest.report import (
 )
 from ingest.source import RemoteFile, Source
 from ingest.together import FILES, suits
+from lake import calendar
 from lake.datasets import Dataset
 from lake.errors import NotEntitled, QuantminiError, SourceUnavailable, UsageError
 from lake.layout import Layout
@@ -85,6 +86,7 @@ def ingest(
         touched = any(item.dataset.startswith(asset) for item in report.ingested)
         if touched or not layout.watermarks(asset).exists():
             watermarks.rebuild(layout, asset, mode)
+    calendar.write_sessions(layout.sessions)
     report.sort()
     return report
 

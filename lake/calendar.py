@@ -45,6 +45,17 @@ def sessions() -> pa.Table:
         return exchange_schedule()
 
 
+def write_sessions(path: Path) -> None:
+    """Leave the sessions as Parquet for Spark, whose dbt has no plugin that could ask for them."""
+    import pyarrow.parquet as pq
+
+    known = sessions()
+    if path.exists() and pq.read_table(path).equals(known):
+        return
+    with replacing(path) as temporary:
+        pq.write_table(known, temporary)
+
+
 def _kept_sessions() -> pa.Table:
     month = datetime.now(UTC).strftime("%Y-%m")
     kept = CACHE.expanduser() / f"xnys-{version('exchange_calendars')}-{month}.arrow"

@@ -121,6 +121,11 @@ class Layout:
         return self.root / "metadata/published.json"
 
     @property
+    def sessions(self) -> Path:
+        """The exchange calendar as Parquet, for engines that have no Python beside them."""
+        return self.root / "metadata/exchange/sessions.parquet"
+
+    @property
     def transformed(self) -> Path:
         """What bronze looked like when each data set was last published."""
         return self.root / "metadata/transformed.json"

@@ -24,8 +24,8 @@ def test_dependencies_have_permissive_licences() -> None:
 def licence(name: str) -> str:
     """What the package says of itself; nothing of one that this platform does not have."""
     try:
-        facts = distribution(name).metadata
+        facts = distribution(name).metadata.json
     except PackageNotFoundError:
         return ""
-    words = [facts.get("License-Expression") or (facts.get("License") or "?").splitlines()[0]]
-    return " ".join(words + [c for c in facts.get_all("Classifier") or [] if "License ::" in c])
+    words = [str(facts.get("license_expression") or facts.get("license") or "?").splitlines()[0]]
+    return " ".join(words + [c for c in facts.get("classifier", []) if "License ::" in c])

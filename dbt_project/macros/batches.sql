@@ -2,7 +2,9 @@
     here stage it, delete what it replaces and record it, all in dbt's transaction, then repeat that for
     the remaining batches. The model itself stays a pure formula over the temp table `bars`. -#}
 
-{% macro start_batches() %}
+{% macro start_batches() %}{{ return(adapter.dispatch('start_batches')()) }}{% endmacro %}
+
+{% macro default__start_batches() %}
     {%- if execute %}
     {%- do create_ledgers() %}
     {%- do refuse_to_forget() %}
@@ -60,7 +62,9 @@
     {%- endif %}
 {% endmacro %}
 
-{% macro record_batch(batch, known=none) %}
+{% macro record_batch(batch, known=none) %}{{ return(adapter.dispatch('record_batch')(batch, known)) }}{% endmacro %}
+
+{% macro default__record_batch(batch, known=none) %}
     {#- Enter the batch into the ledger; a start from nothing clears the old entries. -#}
     {%- if execute %}
     {%- set days = pending_values('date', batch) %}
@@ -76,7 +80,9 @@
     {%- endif %}
 {% endmacro %}
 
-{% macro build_remaining_batches() %}
+{% macro build_remaining_batches() %}{{ return(adapter.dispatch('build_remaining_batches')()) }}{% endmacro %}
+
+{% macro default__build_remaining_batches() %}
     {%- if execute %}
     {%- set last = run_query("select coalesce(max(batch), 0) from pending").rows[0][0] | int %}
     {%- for batch in range(1, last + 1) %}

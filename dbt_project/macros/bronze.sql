@@ -6,7 +6,9 @@
     {{- return(target.external_root ~ '/bronze/' ~ dataset ~ '/year=*/month=*/????-??-??.parquet') -}}
 {% endmacro %}
 
-{% macro bronze_files(dataset) %}
+{% macro bronze_files(dataset) %}{{ return(adapter.dispatch('bronze_files')(dataset)) }}{% endmacro %}
+
+{% macro default__bronze_files(dataset) %}
     {#- Every bronze file of a data set; none on a fresh lake. -#}
     {%- if not execute -%}{{ return([]) }}{%- endif -%}
     {%- set found = run_query("select file from glob(" ~ quoted(bronze_glob(dataset)) ~ ") order by file") -%}
@@ -26,7 +28,9 @@
     end
 {% endmacro %}
 
-{% macro bronze_bars(bronze, files) %}
+{% macro bronze_bars(bronze, files) %}{{ return(adapter.dispatch('bronze_bars')(bronze, files)) }}{% endmacro %}
+
+{% macro default__bronze_bars(bronze, files) %}
     {#- The raw columns of a bronze source in silver's types, read from these of its files. -#}
     {%- set dataset = bronze.identifier %}
     {%- if files %}

@@ -1,4 +1,6 @@
-{% macro changed_dates(relation) %}
+{% macro changed_dates(relation) %}{{ return(adapter.dispatch('changed_dates')(relation)) }}{% endmacro %}
+
+{% macro default__changed_dates(relation) %}
     {#- The dates whose rows changed since the data set's published snapshot, from the lake's own change
         feed; none when everything has to be looked at. -#}
     {%- set entry = published().get(relation.identifier) -%}

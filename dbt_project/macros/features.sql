@@ -6,7 +6,7 @@
     {%- for column in model.columns.values() if column.meta.get('feature') -%}
         {%- do known.append(column.name) -%}
     {%- endfor -%}
-    {%- set settings = fromjson(run_query("select getvariable('features')").rows[0][0] or '{}') -%}
+    {%- set settings = fromjson(configured_settings()) -%}
     {%- set wanted = settings.get(model.name, known) -%}
     {%- for name in wanted if name not in known -%}
         {%- do exceptions.raise_compiler_error(
@@ -35,7 +35,7 @@
     select
         {{ bars }}.symbol,
         {{ bars }}.date,
-        product(splits.ratio order by splits.ex_date) as split_ratio
+        {{ ordered_product('splits.ratio', by='splits.ex_date') }} as split_ratio
     from {{ bars }}
     inner join splits
         on {{ bars }}.symbol = splits.symbol
@@ -45,26 +45,21 @@
 
 {% macro rebased_means(bars) -%}
     {#- The mean volume of rows whose window holds a split after its first row, all on the basis of the last
-        row's shares: each sum so far is multiplied by the next row's ratio before its volume is added. The
-        other rows have no entry: theirs is the exact mean of decimals. (An arrow, not the newer `lambda`,
-        since sqlfluff does not know that.) -#}
+        row's shares. The other rows have no entry: theirs is the exact mean of decimals. -#}
     select
         symbol,
         date,
-        list_reduce(
-            seen,
-            (total, this) -> struct_pack(volume := total.volume * this.ratio + this.volume, ratio := 1::double)
-        ).volume / len(seen) as mean_volume
+        {{ carried_mean('seen') }} as mean_volume
     from (
         select
             symbol,
             date,
-            list(struct_pack(volume := volume::double, ratio := split_ratio::double)) over last_20 as seen
+            {{ shares_seen('volume', 'split_ratio') }} over last_20 as seen
         from {{ bars }}
         where symbol in (select splitting.symbol from {{ bars }} as splitting where splitting.split_ratio <> 1)
         window last_20 as (partition by symbol order by date rows between 19 preceding and current row)
     )
-    where list_bool_or(list_transform(seen[2:], bar -> bar.ratio <> 1))
+    where {{ holds_split('seen') }}
 {%- endmacro %}
 
 {% macro bar_return(close, open) -%}
@@ -82,19 +77,20 @@
 {%- endmacro %}
 
 {% macro velocity(bars) -%}
-    ({{ bars }}.close - {{ bars }}.previous_close)::double / (epoch({{ bars }}.ts - {{ bars }}.previous_ts) / 60)
+    ({{ bars }}.close - {{ bars }}.previous_close)::double / {{ minutes_between(bars ~ '.previous_ts', bars ~ '.ts') }}
 {%- endmacro %}
 
 {% macro signed_share(bars, window) -%}
-    sum({{ bars }}.signed_volume) over {{ window }} / nullif(sum({{ bars }}.volume) over {{ window }}, 0)
+    (sum({{ bars }}.signed_volume) over {{ window }})::double
+    / nullif((sum({{ bars }}.volume) over {{ window }})::double, 0)
 {%- endmacro %}
 
 {% macro trading_session(date, ts) -%}
     {#- A date that the exchange calendar does not know keeps the ordinary hours. -#}
     case
-        when {{ ts }} < coalesce(sessions.open, timezone('America/New_York', {{ date }} + time '09:30'))
+        when {{ ts }} < coalesce(sessions.open, {{ new_york(date, '09:30') }})
             then 'pre'
-        when {{ ts }} < coalesce(sessions.close, timezone('America/New_York', {{ date }} + time '16:00'))
+        when {{ ts }} < coalesce(sessions.close, {{ new_york(date, '16:00') }})
             then 'regular'
         else 'post'
     end
@@ -114,10 +110,14 @@
     {#- Corwin and Schultz (2012), "A Simple Way to Estimate Bid-Ask Spreads from Daily High and Low
         Prices": beta sums the squared log ranges of two bars, gamma is that of both together. -#}
     {%- set beta -%}
-    pow(ln({{ bars }}.high / {{ bars }}.low), 2) + pow(ln({{ bars }}.previous_high / {{ bars }}.previous_low), 2)
+    pow(ln({{ bars }}.high::double / {{ bars }}.low::double), 2)
+    + pow(ln({{ bars }}.previous_high::double / {{ bars }}.previous_low::double), 2)
     {%- endset -%}
     {%- set gamma -%}
-    pow(ln(greatest({{ bars }}.high, {{ bars }}.previous_high) / least({{ bars }}.low, {{ bars }}.previous_low)), 2)
+    pow(ln(
+        greatest({{ bars }}.high, {{ bars }}.previous_high)::double
+        / least({{ bars }}.low, {{ bars }}.previous_low)::double
+    ), 2)
     {%- endset -%}
     {%- set alpha -%}
     (sqrt(2 * ({{ beta }})) - sqrt({{ beta }})) / (3 - 2 * sqrt(2)) - sqrt(({{ gamma }}) / (3 - 2 * sqrt(2)))
@@ -132,18 +132,22 @@
     {#- The contract's facts, read from the right of its ticker: 8 digits of strike times 1000, C or P,
         YYMMDD; the rest after `O:` is the root. One row a contract. -#}
     select
-        parsed.* exclude (plain_root),
+        parsed.ticker,
+        parsed.root,
+        parsed.expiration_date,
+        parsed.contract_type,
+        parsed.strike_price,
         coalesce(underlyings.underlying, option_roots.underlying, parsed.plain_root) as underlying,
         parsed.root not in (parsed.plain_root, coalesce(underlyings.underlying, ''))
         and exact_root.root is null as is_adjusted
     from (
         select
             ticker,
-            ticker[3:-16] as root,
+            {{ ticker_slice('ticker', 3, -16) }} as root,
             {{ plain_root('ticker') }} as plain_root,
-            strptime('20' || ticker[-15:-10], '%Y%m%d')::date as expiration_date,
-            case ticker[-9:-9] when 'C' then 'call' else 'put' end as contract_type,
-            (ticker[-8:]::bigint * 0.001)::decimal(9, 3) as strike_price
+            {{ date_of("'20' || " ~ ticker_slice('ticker', -15, -10)) }} as expiration_date,
+            case {{ ticker_slice('ticker', -9, -9) }} when 'C' then 'call' else 'put' end as contract_type,
+            ({{ ticker_slice('ticker', -8, -1) }}::bigint * 0.001)::decimal(9, 3) as strike_price
         from (select distinct ticker from {{ bars }})
     ) as parsed
     left join {{ ref('option_roots') }} as option_roots on parsed.plain_root = option_roots.root

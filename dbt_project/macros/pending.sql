@@ -1,11 +1,15 @@
-{% macro prepare_lake() %}
+{% macro prepare_lake() %}{{ return(adapter.dispatch('prepare_lake')()) }}{% endmacro %}
+
+{% macro default__prepare_lake() %}
     create schema if not exists lake.metadata;
     call lake.set_option('parquet_compression', 'zstd');
     {#- Small enough that one symbol is found without reading its neighbours (docs/decisions/004). #}
     call lake.set_option('parquet_row_group_size', '32768');
 {% endmacro %}
 
-{% macro ledger(model) %}
+{% macro ledger(model) %}{{ return(adapter.dispatch('ledger')(model)) }}{% endmacro %}
+
+{% macro default__ledger(model) %}
     {#- metadata.days_<model>: which version of each bronze day it holds. A table each: of two machines that
         change one table at once, DuckLake refuses one. -#}
     {{- return('lake.metadata.days_' ~ model) -}}
@@ -19,7 +23,9 @@
     {% endif %}
 {% endmacro %}
 
-{% macro bronze_days(dataset) %}
+{% macro bronze_days(dataset) %}{{ return(adapter.dispatch('bronze_days')(dataset)) }}{% endmacro %}
+
+{% macro default__bronze_days(dataset) %}
     {#- One row a bronze day: its file, rows and version. The version is the source's ETag (from the
         file's footer) with the file's own size and row count, so that a swapped file counts as changed. -#}
     {%- if bronze_files(dataset) %}
@@ -37,28 +43,47 @@
     {%- endif %}
 {% endmacro %}
 
+{% macro looked_at_days(dataset) %}
+    {#- The bronze days of a data set by all that is read for them. Moneyness reads the underlying's close: a
+        day of options changes with its day of stocks. -#}
+    {%- if dataset == 'options_daily' %}
+    select
+        options.date,
+        options.file,
+        options.rows,
+        md5(concat_ws(' ', options.version, stocks.version)) as version
+    from ({{ bronze_days(dataset) }}) as options
+    left join ({{ bronze_days('stocks_daily') }}) as stocks on options.date = stocks.date
+    {%- else %}
+    {{ bronze_days(dataset) }}
+    {%- endif %}
+{% endmacro %}
+
+{% macro built_version() -%}
+    {#- Another list of features is another content, so each day is built anew. -#}
+    md5(concat_ws(' ', version, '{{ configured_features() | join(' ') }}'))
+{%- endmacro %}
+
 {% macro find_pending(dataset, known) %}
     {#- Temp table `pending`: the days whose bronze version differs from the ledger's, new, restated or
         removed, cut into ascending batches by rows and at gaps, so that no settled day lies inside
-        one. Moneyness reads the underlying's close: a day of options changes with its day of stocks.
-        `known` is false when silver starts from nothing. -#}
+        one. `known` is false when silver starts from nothing. -#}
     {% set sql %}
     create or replace temp table pending as
     with bronze as (
         {%- if aggregated() %}
         {{ aggregated_units(aggregated().source, aggregated().period) }}
-        {%- elif dataset == 'options_daily' %}
-        select options.* replace (md5(concat_ws(' ', options.version, stocks.version)) as version)
-        from ({{ bronze_days(dataset) }}) as options
-        left join ({{ bronze_days('stocks_daily') }}) as stocks using (date)
         {%- else %}
-        {{ bronze_days(dataset) }}
+        {{ looked_at_days(dataset) }}
         {%- endif %}
     ),
 
     versions as (
-        -- Another list of features is another content, so each day is built anew.
-        select * replace (md5(concat_ws(' ', version, '{{ configured_features() | join(' ') }}')) as version)
+        select
+            date,
+            file,
+            rows,
+            {{ built_version() }} as version
         from bronze
     ),
 

@@ -29,7 +29,9 @@
     {{- return(ns.passed) -}}
 {% endmacro %}
 
-{% macro publish(results) %}
+{% macro publish(results) %}{{ return(adapter.dispatch('publish')(results)) }}{% endmacro %}
+
+{% macro default__publish(results) %}
     {#- Write, audit, publish: a data set that changed, and whose model and tests all passed, moves to the
         newest snapshot; the others stay where they are. -#}
     {%- if execute and flags.WHICH in ['build', 'test'] %}
@@ -69,7 +71,9 @@
     ) }})
 {% endmacro %}
 
-{% macro keep_failures(results) %}
+{% macro keep_failures(results) %}{{ return(adapter.dispatch('keep_failures')(results)) }}{% endmacro %}
+
+{% macro default__keep_failures(results) %}
     {#- The rows that failed a test, for whoever looks into it: logs/errors/<run>-<test>.parquet. -#}
     {%- if execute %}
     {%- for result in results if result.node.resource_type == 'test' and result.failures %}

@@ -2,7 +2,9 @@
     there keep in the lake what they found (`metadata.applied_<model>`), so that an answer that comes late or is
     corrected restates the rows that it touches, and no others. -#}
 
-{% macro reference_rows(table, columns) %}
+{% macro reference_rows(table, columns) %}{{ return(adapter.dispatch('reference_rows')(table, columns)) }}{% endmacro %}
+
+{% macro default__reference_rows(table, columns) %}
     {#- The rows of a reference table; none where it is not landed. `columns` gives names and types. -#}
     {%- do source('polygon_reference', table) -%}
     {%- set glob = target.external_root ~ '/bronze/reference/' ~ table ~ '/*.parquet' -%}
@@ -26,7 +28,7 @@
 
 {% macro plain_root(ticker) -%}
     {#- The root without the digit that marks an adjusted deliverable. -#}
-    regexp_replace({{ ticker }}[3:-16], '[0-9]$', '')
+    regexp_replace({{ ticker_slice(ticker, 3, -16) }}, '[0-9]$', '')
 {%- endmacro %}
 
 {% macro reference_underlyings() %}

@@ -1,4 +1,6 @@
-{% macro create_staging() %}
+{% macro create_staging() %}{{ return(adapter.dispatch('create_staging')()) }}{% endmacro %}
+
+{% macro default__create_staging() %}
     {#- Staging views live in memory, so a `dbt test` by itself begins without them. Its unit tests read the names
         and types of their columns and nothing else. -#}
     {%- if execute and flags.WHICH == 'test' %}

@@ -51,6 +51,9 @@ VARIABLES = """\
 | `QUANTMINI_LOG_LEVEL` | what stderr shows: `DEBUG`, `INFO`, `WARNING` (by default) or `ERROR` |
 | `QUANTMINI_MEMORY_LIMIT`, `QUANTMINI_THREADS`, `QUANTMINI_MAX_TEMP_SIZE`, \
 `QUANTMINI_BATCH_ROWS` | limits of a literal `dbt build`; `quantmini` sets them from the profile |
+| `QUANTMINI_SPARK_MASTER`, `QUANTMINI_SPARK_WAREHOUSE` | of `dbt build --target spark`: where \
+Spark runs (`local[*]` by default), and where its tables lie (`silver_spark` in the lake); \
+see scaling.md |
 """
 MODES = {"streaming": "below 32 GiB", "batch": "below 64 GiB", "parallel": "from 64 GiB on"}
 KINDS = {bool: "true or false", int: "whole number", float: "number", Path: "path"}

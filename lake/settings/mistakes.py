@@ -11,7 +11,15 @@ from pydantic import BaseModel, ValidationError
 
 PREFIX = "QUANTMINI_"
 # Variables that are no settings: the log level of stderr, and what dbt's files ask for.
-OTHERS = ("LOG_LEVEL", "MEMORY_LIMIT", "THREADS", "MAX_TEMP_SIZE", "BATCH_ROWS")
+OTHERS = (
+    "LOG_LEVEL",
+    "MEMORY_LIMIT",
+    "THREADS",
+    "MAX_TEMP_SIZE",
+    "BATCH_ROWS",
+    "SPARK_MASTER",
+    "SPARK_WAREHOUSE",
+)
 # Settings of the design that were left out, and what there is instead.
 LEFT_OUT = {
     "processing.enable_validation": "every row is always checked; see processing.max_bad_share",

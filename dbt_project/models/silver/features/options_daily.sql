@@ -17,9 +17,7 @@ contracts as (
 windowed as (
     select
         *,
-        avg(volume) over (
-            partition by ticker order by date rows between 19 preceding and current row
-        ) as mean_volume
+        {{ mean_of_20('volume', by='ticker') }} as mean_volume
     from bars
 ),
 
@@ -40,7 +38,7 @@ features as (
         windowed.volume,
         windowed.transactions,
         {{ feature('moneyness', moneyness('underlying_bars.close')) }},
-        {{ feature('days_to_expiry', '(contracts.expiration_date - windowed.date)::integer') }},
+        {{ feature('days_to_expiry', days_between('windowed.date', 'contracts.expiration_date')) }},
         {{ feature('relative_volume', relative_volume('windowed.volume', 'windowed.mean_volume')) }}
     from windowed
     inner join contracts on windowed.ticker = contracts.ticker
@@ -49,4 +47,4 @@ features as (
     where not windowed.is_context
 )
 
-select * from features
+select * from features {{ by_date('ticker') }}

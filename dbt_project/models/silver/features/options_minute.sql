@@ -15,7 +15,7 @@ windowed as (
         *,
         lag(high) over by_minute as previous_high,
         lag(low) over by_minute as previous_low,
-        sign(close - lag(close) over by_minute) as tick
+        sign(close - lag(close) over by_minute)::integer as tick
     from bars
     window by_minute as (partition by ticker, date order by ts)
 ),
@@ -25,7 +25,7 @@ signed as (
         *,
         -- The tick test: an unchanged close keeps the last sign, the first bar has none.
         coalesce(
-            last_value(nullif(tick, 0) ignore nulls) over (
+            {{ last_known('nullif(tick, 0)') }} over (
                 partition by ticker, date order by ts
                 rows between unbounded preceding and current row
             ),
@@ -60,4 +60,4 @@ features as (
     )
 )
 
-select * from features
+select * from features {{ by_date('ticker, ts') }}

@@ -11,7 +11,7 @@ neighboured as (
         *,
         lag(date) over by_date as previous_date,
         lag(close) over by_date as previous_close,
-        avg(volume) over (by_date rows between 19 preceding and current row) as mean
+        {{ mean_of_20('volume', by='symbol') }} as mean
     from bars
     window by_date as (partition by symbol order by date)
 ),
@@ -54,4 +54,4 @@ features as (
     where not windowed.is_context
 )
 
-select * from features
+select * from features {{ by_date('symbol') }}

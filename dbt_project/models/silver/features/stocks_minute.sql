@@ -34,4 +34,4 @@ features as (
     left join sessions on windowed.date = sessions.date
 )
 
-select * from features
+select * from features {{ by_date('symbol, ts') }}
