@@ -21,7 +21,7 @@ from psycopg import sql
 from tests.ingest.conftest import KEY, SECRET, Server
 
 PASSWORD = "a pass/word"
-# Without them the server needs no disk that is quick; nothing of it outlives the tests.
+# Nothing of it outlives the tests, so it need not wait for the disk.
 OPTIONS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
 
 
