@@ -20,7 +20,7 @@ from benchmarks.measure import cost
 from benchmarks.peers import file_queries
 from benchmarks.peers.file_queries import SCAN, Files
 from benchmarks.results import Section
-from flows.dbt import transform
+from flows.transform import transform
 from flows.upkeep import compact_stage
 from lake import catalog
 from lake.datasets import DATASETS, pick

@@ -9,7 +9,7 @@ from benchmarks.bronze_days import trading_days
 from benchmarks.flat_days import write_flat_file
 from benchmarks.measure import Cost, cost
 from benchmarks.results import Section
-from flows.dbt import transform
+from flows.transform import transform
 from ingest import convert
 from ingest.loader import ingest
 from ingest.source import DirectorySource

@@ -17,7 +17,8 @@ from benchmarks.bronze_days import trading_days, write_day, write_days
 from benchmarks.measure import Case, Cost, cost, rounds
 from benchmarks.peers import duckdb_statement, pandas_features, polars_features
 from benchmarks.results import Section, compared
-from flows.dbt import DBT_PROJECT, environment, transform
+from flows.dbt import DBT_PROJECT, environment
+from flows.transform import transform
 from lake.datasets import DATASETS, pick
 from lake.layout import Layout
 from lake.profile import Limits, limits

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from flows.dbt import SEVERITY
+from flows.gate import SEVERITY
 from flows.summary import complaints, finding
 from lake.files import read_json
 from lake.layout import Layout

@@ -10,9 +10,10 @@ from typing import Any
 
 import duckdb
 
-from flows.dbt import Gate, transform
+from flows.gate import Gate
 from flows.progress import bar, call
 from flows.recording import Step, recorded
+from flows.transform import transform
 from gold_export.export import export, is_current
 from gold_export.job import inputs
 from gold_export.options import STORES, ExportOptions

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lake import catalog, engine
+from flows.gate import read_results
+from lake import engine
 from lake.datasets import DATASETS, Dataset
 from lake.disk import disk_full, says_full
-from lake.files import read_json, write_json
-from lake.inventory import written
+from lake.files import read_json
 from lake.layout import Layout
 from lake.lock import descriptors
 from lake.profile import Limits
@@ -33,122 +30,6 @@ BYTES_PER_BATCH_ROW = 1024
 # Machines that share a catalog may change one table at once, a seed say: DuckLake refuses one of
 # them, which then begins again.
 CONFLICT, TRIES = "Transaction conflict", 4
-SEVERITY = {
-    "error": "failures",
-    "fail": "failures",
-    "runtime error": "failures",
-    "warn": "warnings",
-}
-
-
-@dataclass
-class Gate:
-    """The verdict on each data set: `passed`, `failed` or `unchanged`; what failed, what warned.
-
-    A finding is a document with `dataset`, `node`, `message` and, for a test, `rows`: the Parquet
-    file of the rows it is about. `written` has, for each table of silver that got rows, `dataset`
-    (or `table`, where it is none), `rows`, `bytes` and the `seconds` of its model.
-    """
-
-    verdicts: dict[str, str]
-    failures: list[dict[str, str]] = field(default_factory=list)
-    warnings: list[dict[str, str]] = field(default_factory=list)
-    written: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def passed(self) -> bool:
-        """Whether no data set failed."""
-        return "failed" not in self.verdicts.values()
-
-
-def transform(
-    layout: Layout,
-    limits: Limits,
-    datasets: list[Dataset],
-    features: dict[str, list[str]],
-    timing: Path | None = None,
-    *,
-    rebuild: bool = False,
-) -> Gate:
-    """Bring silver up to bronze with `dbt build`, unless nothing changed since it last passed.
-
-    Args:
-        layout: the lake.
-        limits: DuckDB's memory and threads, and with them the size of a batch.
-        datasets: what to build.
-        features: the configured features, which dbt reads from the settings itself; a change of
-            them is a change of silver.
-        timing: where dbt is to write a profile of itself, for Python's pstats.
-        rebuild: build silver anew from all of bronze; what is published is served until then.
-    """
-    fingerprints = {
-        dataset.name: fingerprint(layout, dataset, features.get(dataset.name))
-        for dataset in datasets
-    }
-    done = transformed(layout)
-    changed = [d for d in datasets if rebuild or done.get(d.name) != fingerprints[d.name]]
-    gate = Gate({dataset.name: "unchanged" for dataset in datasets})
-    if not changed:
-        return gate
-    began = datetime.now(UTC)
-    results = build(layout, limits, changed, timing, rebuild=rebuild)
-    if catalog.exists(layout):
-        gate.written = [
-            {
-                "dataset" if part.table in DATASETS else "table": part.table,
-                "rows": part.rows,
-                "bytes": part.bytes,
-                "seconds": results["seconds"].get(part.table, 0.0),
-            }
-            for part in written(layout, began)
-            if part.table in results["seconds"]
-        ]
-    for dataset in changed:
-        gate.verdicts[dataset.name] = "passed" if dataset.name in results["models"] else "failed"
-    gate.failures, gate.warnings = results["failures"], results["warnings"]
-    for failure in gate.failures:
-        gate.verdicts[failure["dataset"]] = "failed"
-    passed = {d.name: fingerprints[d.name] for d in changed if gate.verdicts[d.name] == "passed"}
-    write_json(layout.transformed, done | passed)
-    return gate
-
-
-def transformed(layout: Layout) -> dict[str, str]:
-    """The fingerprint of each data set when this machine last built it well.
-
-    A database that replaced a shared one lacks what is not built into it yet.
-    """
-    if not catalog.exists(layout):
-        return {}
-    done: dict[str, str] = read_json(layout.transformed)
-    served = catalog.published(layout) if layout.shared else done
-    return {name: done[name] for name in done if name in served}
-
-
-def fingerprint(layout: Layout, dataset: Dataset, features: list[str] | None) -> str:
-    """What decides a data set's silver: features, bronze files and the dbt project, by stat alone.
-
-    Moneyness reads the underlyings' day bars, so options_daily depends on those files too; splits
-    and underlyings come from the reference.
-    """
-    folders = [layout.bronze_folder(dataset)]
-    if dataset.name == "options_daily":
-        folders.append(layout.bronze_folder(DATASETS["stocks_daily"]))
-    if dataset.name != "stocks_minute":
-        folders.append(layout.bronze_reference)
-    files = {
-        path.relative_to(layout.root): path
-        for folder in folders
-        for path in sorted(folder.rglob("*.parquet"))
-    }
-    for part in ("models", "macros", "seeds", "tests"):
-        found = sorted((DBT_PROJECT / part).rglob("*"))
-        files |= {path.relative_to(DBT_PROJECT): path for path in found if path.is_file()}
-    digest = hashlib.sha256(repr(features).encode())
-    for name, path in files.items():
-        stat = path.stat()
-        digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
-    return digest.hexdigest()
 
 
 def arguments(datasets: list[Dataset]) -> list[str]:
@@ -238,32 +119,3 @@ def run(command: list[str], variables: dict[str, str]) -> subprocess.CompletedPr
         check=False,
         pass_fds=descriptors(),
     )
-
-
-def read_results(
-    results: dict[str, Any], manifest: dict[str, Any], datasets: list[Dataset], layout: Layout
-) -> dict[str, Any]:
-    """Sort dbt's results by data set."""
-    found: dict[str, Any] = {"models": [], "failures": [], "warnings": []}
-    done = [
-        r["unique_id"].rpartition(".")[2] for r in results["results"] if r["status"] == "success"
-    ]
-    found["models"] = [name for name in done if name in DATASETS]
-    found["seconds"] = {
-        r["unique_id"].rpartition(".")[2]: r["execution_time"] for r in results["results"]
-    }
-    for result in results["results"]:
-        unique_id, status = result["unique_id"], result["status"]
-        node = manifest["nodes"].get(unique_id, {})
-        owner = (node.get("attached_node") or unique_id).rpartition(".")[2]
-        if status not in SEVERITY:
-            continue
-        finding = {"node": unique_id, "message": " ".join((result["message"] or "").split())}
-        if result["failures"]:
-            run = results["metadata"]["invocation_id"]
-            finding["rows"] = str(layout.log("errors") / f"{run}-{node['name']}.parquet")
-        owners = [d.name for d in datasets if owner.endswith(d.name)]
-        # What fails above the data sets, as a staging view, is named with each that was not built.
-        owners = owners or [d.name for d in datasets if d.name not in found["models"]] or [owner]
-        found[SEVERITY[status]] += [{"dataset": name} | finding for name in owners]
-    return found

@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from flows.chain import Request, export_stage, ingest_stage, transform_stage
-from flows.dbt import Gate
+from flows.gate import Gate
 from flows.progress import call
 from flows.recording import Step, recorded
 from ingest.report import IngestReport

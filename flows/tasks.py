@@ -15,7 +15,7 @@ from prefect.states import Failed
 
 from flows import artifacts
 from flows.chain import Request
-from flows.dbt import Gate
+from flows.gate import Gate
 from flows.summary import complaints
 from ingest.report import IngestReport
 from lake.errors import QuantminiError, SourceUnavailable

@@ -12,9 +12,9 @@ from typing import Any
 
 import duckdb
 
-from flows.dbt import transform
 from flows.progress import bar, call
 from flows.recording import Step, recorded
+from flows.transform import transform
 from flows.verification import verify_stage
 from gold_export import versions
 from gold_export.options import STORES

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows import summary
-from flows.dbt import transform
+from flows.transform import transform
 from lake.catalog import connect, published
 from lake.datasets import DATASETS, pick
 from lake.layout import Layout

@@ -21,6 +21,7 @@ import pytest
 
 import lake
 from flows import dbt as running
+from flows.transform import transform
 from ingest.sample_market import write_sample_market
 from lake import catalog, engine, settings
 from lake.datasets import DATASETS
@@ -281,14 +282,14 @@ def test_the_loser_of_a_conflict_begins_again(
     monkeypatch.setattr(running, "run", losing)
     features: dict[str, list[str]] = {}
     some = (layout, limits_for("streaming", 4, 2), [DATASETS["options_minute"]], features)
-    gate = running.transform(*some)
+    gate = transform(*some)
     assert gate.verdicts == {"options_minute": "passed"}, gate.failures
     assert len(calls) == 2
-    assert running.transform(*some).verdicts == {"options_minute": "unchanged"}
+    assert transform(*some).verdicts == {"options_minute": "unchanged"}
     # As in a database that was made anew.
     with admin(shared.port, shared.name) as connection:
         connection.execute("DELETE FROM quantmini_published")
-    assert running.transform(*some).verdicts == {"options_minute": "failed"}
+    assert transform(*some).verdicts == {"options_minute": "failed"}
     assert len(calls) == 2 + running.TRIES
 
 
