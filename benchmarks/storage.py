@@ -8,7 +8,8 @@ from pathlib import Path
 
 from benchmarks.measure import cost
 from benchmarks.results import Section
-from flows.chain import Request, run_chain
+from flows.chain import run_chain
+from flows.request import Request
 from ingest.sample_market import write_sample_market
 from lake.datasets import DATASETS, pick
 from lake.layout import Layout

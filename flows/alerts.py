@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from flows.chain import Request
+from flows.request import Request
 from flows.status import due_sessions, sessions_behind
 from flows.summary import complaints
 from lake import records

@@ -14,8 +14,8 @@ from prefect.client.schemas.objects import State
 
 from flows import artifacts
 from flows.alerts import watched
-from flows.chain import Request
 from flows.months import run_months
+from flows.request import Request
 from flows.summary import complaints
 from flows.tasks import Tasks, ended, lake_slot
 from lake.datasets import pick

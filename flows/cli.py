@@ -50,7 +50,7 @@ def request(
     command: str = "run",
 ) -> Any:
     """What the user asked for, with the settings of this moment."""
-    from flows.chain import Request
+    from flows.request import Request
 
     if start and end and start > end:
         raise UsageError(f"--start {start:%Y-%m-%d} is after --end {end:%Y-%m-%d}")

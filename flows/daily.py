@@ -11,7 +11,8 @@ from prefect.client.schemas.objects import State
 
 from flows import artifacts
 from flows.alerts import watched
-from flows.chain import Request, run_chain
+from flows.chain import run_chain
+from flows.request import Request
 from flows.summary import complaints
 from flows.tasks import Tasks, ended, lake_slot
 from lake.datasets import pick

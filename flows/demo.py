@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import summary
-from flows.chain import Request
+from flows.request import Request
 from ingest.sample_market import write_sample_market
 from lake.catalog import connect
 from lake.datasets import DATASETS, pick

@@ -10,8 +10,8 @@ from prefect.client.schemas.objects import State
 
 from flows.alerts import watched
 from flows.artifacts import counted, escaped
-from flows.chain import Request
 from flows.maintain import Action, words
+from flows.request import Request
 from flows.summary import complaints
 from flows.tasks import Tasks, ended, lake_slot
 from flows.upkeep import maintained

@@ -15,10 +15,13 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from flows.chain import Request, export_stage, ingest_stage, transform_stage
+from flows.exporting import export_stage
 from flows.gate import Gate
+from flows.ingesting import ingest_stage
 from flows.progress import call
 from flows.recording import Step, recorded
+from flows.request import Request
+from flows.transform import transform_stage
 from ingest.report import IngestReport
 from lake import catalog
 from lake.errors import UsageError

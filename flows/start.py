@@ -11,8 +11,9 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from flows.alerts import watched
-from flows.chain import Request, run_chain
+from flows.chain import run_chain
 from flows.months import run_months
+from flows.request import Request
 from lake.errors import SourceUnavailable
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from prefect.runtime import task_run
 from prefect.states import Failed
 
 from flows import artifacts
-from flows.chain import Request
 from flows.gate import Gate
+from flows.request import Request
 from flows.summary import complaints
 from ingest.report import IngestReport
 from lake.errors import QuantminiError, SourceUnavailable

@@ -8,12 +8,22 @@ from pathlib import Path
 
 from flows.dbt import DBT_PROJECT, build
 from flows.gate import Gate
+from flows.request import Request
 from lake import catalog
 from lake.datasets import DATASETS, Dataset
 from lake.files import read_json, write_json
 from lake.inventory import written
 from lake.layout import Layout
 from lake.profile import Limits
+
+
+def transform_stage(request: Request, bounds: Limits) -> Gate:
+    """Bronze to silver, tested and published."""
+    settings, timing = request.settings, None
+    if settings.monitoring.enable_profiling:
+        now = datetime.now(UTC)
+        timing = request.layout.log("performance") / f"profile-dbt-{now:%Y%m%dT%H%M%SZ}.pstats"
+    return transform(request.layout, bounds, request.datasets, settings.features, timing)
 
 
 def transform(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from flows.chain import conversion
+from flows.ingesting import conversion
 from flows.progress import bar
 from gold_export import versions
 from gold_export.options import STORES

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from flows.alerts import send, tell, watched
-from flows.chain import Request
+from flows.request import Request
 from lake import records
 from lake.datasets import pick
 from lake.errors import LakeBusy

@@ -14,9 +14,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows import chain
-from flows.chain import Request, run_chain
+from flows import ingesting
+from flows.chain import run_chain
 from flows.months import run_months
+from flows.request import Request
 from flows.summary import has_failed
 from gold_export.versions import STATE
 from ingest.source import DirectorySource, RemoteFile
@@ -143,7 +144,9 @@ def test_a_month_of_nights_ends_as_one_backfill(
         publish(market, bucket, night)
         if night == MENDED:
             land_splits(market, lake)
-        monkeypatch.setattr(chain, "DirectorySource", Away if night in OUTAGE else DirectorySource)
+        monkeypatch.setattr(
+            ingesting, "DirectorySource", Away if night in OUTAGE else DirectorySource
+        )
         told[night] = run_chain(request(lake, bucket, whole=night in WHOLE))
         assert has_failed(told[night]) == (night in OUTAGE or BROKEN <= night < MENDED), night
     assert_told(told)

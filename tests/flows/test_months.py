@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows import chain
+from flows import ingesting
 from flows import months as module
-from flows.chain import Request
 from flows.months import months, run_months
 from flows.progress import call
+from flows.request import Request
 from flows.summary import of_backfill
 from ingest.source import DirectorySource, RemoteFile
 from lake.datasets import DATASETS, Dataset, pick
@@ -97,7 +97,7 @@ def test_a_source_that_goes_away_ends_it_and_the_next_goes_on(
     ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = request(tmp_path, ran.source, "stocks_daily")
-    monkeypatch.setattr(chain, "DirectorySource", Leaving)
+    monkeypatch.setattr(ingesting, "DirectorySource", Leaving)
     document = run_months(asked)
     assert document["months"] == {"done": ["2024-04", "2024-05"], "left": ["2024-06"]}
     assert document["failed"] == [

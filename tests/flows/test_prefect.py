@@ -21,7 +21,7 @@ from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows import chain, tasks
+from flows import ingesting, tasks
 from flows.backfill import backfill
 from flows.daily import daily
 from ingest.sample_market import write_sample_market
@@ -212,7 +212,7 @@ def test_a_silent_source_is_asked_again(
     completed: bool,
 ) -> None:
     monkeypatch.setattr(tasks, "DELAYS", [0, 0])
-    monkeypatch.setattr(chain, "DirectorySource", Flaky)
+    monkeypatch.setattr(ingesting, "DirectorySource", Flaky)
     monkeypatch.setattr(Flaky, "silent", silent)
     state = daily(["stocks_daily"], source=str(market), return_state=True)
     document = tasks.value(state)
@@ -247,7 +247,7 @@ class Hanging(DirectorySource):
 def test_a_stage_that_takes_too_long_is_stopped(
     server: dict[str, str], market: Path, lake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chain, "DirectorySource", Hanging)
+    monkeypatch.setattr(ingesting, "DirectorySource", Hanging)
     monkeypatch.setenv("QUANTMINI_PIPELINE__STAGE_TIMEOUT_HOURS", str(2 / 3600))
     state = daily(["stocks_daily"], source=str(market), return_state=True)
     assert state.is_failed()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flows.chain import export_options
+from flows.exporting import export_options
 from gold_export.export import export
 from gold_export.job import inputs
 from gold_export.options import TYPES, ExportOptions
