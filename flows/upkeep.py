@@ -20,7 +20,7 @@ from gold_export import versions
 from gold_export.options import STORES
 from lake import catalog, engine
 from lake.datasets import DATASETS
-from lake.errors import CorruptFile, NotBuilt
+from lake.errors import NotBuilt
 from lake.layout import Layout
 from lake.lock import writing
 from lake.maintenance import backup, snapshots
@@ -80,10 +80,7 @@ def check(layout: Layout) -> None:
     if not catalog.exists(layout):
         raise NotBuilt(f"there is no silver in {layout.root}; run `quantmini run` first")
     if not backup.is_sound(layout):
-        raise CorruptFile(
-            f"{layout.catalog} is damaged; put a backup of {layout.backups} in its place "
-            "(docs/maintenance.md), or make silver anew with `quantmini maintain rebuild`"
-        )
+        raise catalog.damaged(layout, "it fails its own check")
 
 
 @contextmanager

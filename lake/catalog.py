@@ -12,7 +12,7 @@ import duckdb_extensions
 
 from lake import engine, shared
 from lake.datasets import DATASETS
-from lake.errors import NotBuilt
+from lake.errors import CorruptFile, NotBuilt
 from lake.files import read_json
 from lake.layout import Layout
 from lake.sql import quoted
@@ -140,24 +140,43 @@ def connect(
 
     Raises:
         NotBuilt: the lake holds no published data set yet.
+        CorruptFile: its catalog cannot be read, or lacks what is published.
     """
     served = tables(layout) if served is None else served
     if not set(served) & set(DATASETS):
         raise NotBuilt(f"nothing is published in {layout.root}; run `quantmini run` first")
     layout.temp.mkdir(parents=True, exist_ok=True)
     connection = engine.connect(memory_limit, threads, layout.temp, in_order=in_order)
-    attach(connection, layout, read_only=True)
+    try:
+        attach(connection, layout, read_only=True)
+        _serve(connection, served)
+    except duckdb.Error as error:
+        if layout.shared:
+            raise
+        raise damaged(layout, str(error).partition("\n")[0]) from error
+    connection.execute("CREATE SCHEMA metadata")
+    for path in layout.marts():
+        connection.execute(f"CREATE VIEW metadata.{path.stem} AS FROM read_parquet({quoted(path)})")
+    confine(connection, layout)
+    return connection
+
+
+def _serve(connection: duckdb.DuckDBPyConnection, served: Mapping[str, Published]) -> None:
+    """Make `silver.<table>` of the published snapshots."""
     connection.execute("CREATE SCHEMA silver")
     for name, table in served.items():
         connection.execute(
             f"CREATE VIEW silver.{name} AS "
             f"SELECT * FROM lake.silver.{name} AT (VERSION => {table.snapshot})"
         )
-    connection.execute("CREATE SCHEMA metadata")
-    for path in layout.marts():
-        connection.execute(f"CREATE VIEW metadata.{path.stem} AS FROM read_parquet({quoted(path)})")
-    confine(connection, layout)
-    return connection
+
+
+def damaged(layout: Layout, why: str) -> CorruptFile:
+    """A catalog that is no use as it is, and what helps."""
+    return CorruptFile(
+        f"{layout.catalog} is damaged ({why}); put a backup of {layout.backups} in its place "
+        "(docs/maintenance.md), or make silver anew with `quantmini maintain rebuild`"
+    )
 
 
 def confine(connection: duckdb.DuckDBPyConnection, layout: Layout) -> None:

@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from lake import catalog
-from lake.errors import NotBuilt
+from lake.errors import CorruptFile, NotBuilt
 from lake.files import write_json
 from lake.layout import Layout
 
@@ -53,4 +53,18 @@ def test_reference_tables_alone_are_no_lake(tmp_path):
     layout = Layout(tmp_path)
     write_json(layout.published, {"tickers": {"snapshot": 1, "run": "first"}})
     with pytest.raises(NotBuilt, match="quantmini run"):
+        catalog.connect(layout, "1GB", 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\0, more or less" * 500])
+def test_a_catalog_that_cannot_be_read_names_what_helps(layout, content):
+    layout.catalog.write_bytes(content)
+    with pytest.raises(CorruptFile, match="maintain rebuild"):
+        catalog.connect(layout, "1GB", 1)
+
+
+def test_a_catalog_older_than_what_is_published_names_what_helps(layout):
+    entry = {"snapshot": 99, "run": "first"}
+    write_json(layout.published, {"stocks_daily": entry})
+    with pytest.raises(CorruptFile, match="maintain rebuild"):
         catalog.connect(layout, "1GB", 1)
