@@ -36,7 +36,9 @@ class Plugin(BasePlugin):
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Runs before dbt-duckdb attaches the lake."""
-        place = load_settings().lake.layout().shared
+        settings = load_settings()
+        self._features = json.dumps(settings.features)
+        place = settings.lake.layout().shared
         layout = Layout(Path(self.creds.external_root), place)  # type: ignore[union-attr]
         marts = [layout.watermarks(asset).parent for asset in ("stocks", "options")]
         for folder in (*marts, layout.temp, layout.log("errors")):
@@ -51,8 +53,7 @@ class Plugin(BasePlugin):
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Each connection knows the configured features; the first one defines lake.changes."""
-        features = json.dumps(load_settings().features)
-        cursor.execute(f"SET VARIABLE features = {quoted(features)}")
+        cursor.execute(f"SET VARIABLE features = {quoted(self._features)}")
         if not self._knows_changes:
             changes.define(cursor)
             self._knows_changes = True

@@ -1,6 +1,16 @@
 {% macro changed_dates(relation) %}{{ return(adapter.dispatch('changed_dates')(relation)) }}{% endmacro %}
 
 {% macro default__changed_dates(relation) %}
+    {#- Asked once a table and run: every test of a table runs after its model, and wants the same. `graph` is what
+        all nodes of a run have in common. -#}
+    {%- set known = graph.setdefault('quantmini_changed_dates', {}) -%}
+    {%- if relation.identifier not in known -%}
+        {%- do known.update({relation.identifier: find_changed_dates(relation)}) -%}
+    {%- endif -%}
+    {{- return(known[relation.identifier]) -}}
+{% endmacro %}
+
+{% macro find_changed_dates(relation) %}
     {#- The dates whose rows changed since the data set's published snapshot, from the lake's own change
         feed; none when everything has to be looked at. -#}
     {%- set entry = published().get(relation.identifier) -%}
