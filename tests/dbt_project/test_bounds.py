@@ -11,14 +11,14 @@ from lake.calendar import exchange
 from tests.dbt_project.bronze import attached, write_minutes
 from tests.dbt_project.conftest import Dbt
 
-SYMBOLS, MINUTES = 500, 200
+SYMBOLS, MINUTES = 400, 200
 
 
 @pytest.mark.slow
 def test_a_first_build_of_a_year_is_cut_into_batches(
     tmp_path: Path, dbt: Dbt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A year of minute bars at a twentieth of the market's size; all at once would take 25 GB."""
+    """A year of minute bars at a twentieth of the market's size; all at once would take 20 GB."""
     days = [session.date() for session in exchange().sessions_in_range("2023-01-01", "2023-12-31")]
     for day in days:
         write_minutes(tmp_path, day, SYMBOLS, MINUTES)

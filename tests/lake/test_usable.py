@@ -108,15 +108,15 @@ print(json.dumps([bounds.max_memory_gb, bounds.max_workers,
 
 @pytest.fixture
 def box():
-    """Folders of a real cgroup of half a GiB and a tenth of a processor, made for this test."""
+    """Folders of a real cgroup of half a GiB and half a processor, made for this test."""
     root, name = Path("/sys/fs/cgroup"), f"quantmini-test-{os.getpid()}"
     folders: list[Path] = []
     wanted = {
         root / "memory" / name: {"memory.limit_in_bytes": "512M"},
-        root / "cpu" / name: {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "10000"},
+        root / "cpu" / name: {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "50000"},
     }
     if (root / "cgroup.controllers").exists():
-        wanted = {root / name: {"memory.max": "512M", "cpu.max": "10000 100000"}}
+        wanted = {root / name: {"memory.max": "512M", "cpu.max": "50000 100000"}}
     try:
         for folder, files in wanted.items():
             folder.mkdir()

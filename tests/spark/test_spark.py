@@ -33,21 +33,19 @@ from tests.spark.cluster import cluster, dbt_on_spark
 
 pytestmark = pytest.mark.slow
 Contents = dict[str, pa.Table]
-DAILY = ["stocks_daily", "options_daily"]
 # Tests of the gate that say nothing new of SQL once others passed.
 ALIKE = ["*_ohlc_order", "*_positive_prices", "*_volume_not_negative"]
 
 
 @dataclass(frozen=True)
 class Built:
-    """Silver of one market: DuckDB's, Spark's as it grew, and its day bars after a full refresh.
+    """Silver of one market: DuckDB's, and Spark's as it grew.
 
     `before` and `after` are Spark's files before and after the build that caught up.
     """
 
     duckdb: Contents
     grown: Contents
-    rebuilt: Contents
     before: dict[str, set[Path]]
     after: dict[str, set[Path]]
     days: list[date]
@@ -84,8 +82,6 @@ def built(ran: Ran, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]
         write_contracts(lake, {contract.as_py(): "QUAD"})
         dbt.build("--exclude", *ALIKE)
         after, grown = files(warehouse), contents(warehouse)
-        dbt.build("--exclude-resource-type", "test", "--full-refresh", select=DAILY)
-        rebuilt = contents(warehouse)
     names = [f"+{name}" for name in DATASETS]
     run = Dbt(base)(
         lake, "build", "--select", *names, "--exclude-resource-type", "test", "unit_test"
@@ -96,7 +92,7 @@ def built(ran: Ran, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]
             name: connection.sql(f"FROM lake.silver.{name} ORDER BY {key(name)}").to_arrow_table()
             for name in DATASETS
         }
-    yield Built(expected, grown, rebuilt, before, after, days)
+    yield Built(expected, grown, before, after, days)
 
 
 def write_bronze(source: Layout, lake: Layout) -> None:
@@ -174,11 +170,6 @@ def test_every_column_is_duckdbs(built: Built, name: str) -> None:
         allowed = pc.add(pc.multiply(pc.abs(ours), 1e-9), 1e-14)
         assert pc.all(pc.less_equal(off, allowed)).as_py(), column
     assert all(expected[column].null_count < len(expected) for column in expected.column_names)
-
-
-@pytest.mark.parametrize("name", DAILY)
-def test_incremental_equals_a_full_refresh(built: Built, name: str) -> None:
-    assert built.grown[name].equals(built.rebuilt[name])
 
 
 def test_only_what_windows_reach_is_written_again(built: Built) -> None:
