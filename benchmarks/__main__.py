@@ -41,20 +41,21 @@ def main() -> None:
             (Path(folder) / name).mkdir()
             found += part.sections(Path(folder) / name, asked.quick)
             print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
-        text = "\n".join([*head(asked.quick), *(section.markdown() for section in found)])
+        words = sys.argv[1:]
+        text = "\n".join([*head(words), *(section.markdown() for section in found)])
         out.mkdir(parents=True, exist_ok=True)
         (out / "RESULTS.md").write_text(text, encoding="utf-8")
         chart(found, out / "results.svg")
         print(text)
 
 
-def head(quick: bool) -> list[str]:
-    """When, on what, with which versions; how to read a ratio."""
+def head(words: list[str]) -> list[str]:
+    """By which command, when, on what, with which versions; how to read a ratio."""
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return [
         "# Results",
         "",
-        f"`python -m benchmarks{' --quick' if quick else ''}` on {datetime.now(UTC):%Y-%m-%d}: "
+        f"`{' '.join(['python -m benchmarks', *words])}` on {datetime.now(UTC):%Y-%m-%d}: "
         f"{usable_cpus()} processors ({platform.machine()}), {usable_memory() / 2**30:.0f} GiB, "
         f"{platform.system()}, Python {platform.python_version()}; {versions}.",
         "",
