@@ -160,8 +160,10 @@ def test_records(copy: Layout) -> None:
     facts = facts_of(copy)
     slowest = [query["sql"] for query in facts.queries][:3]
     assert slowest == ["SELECT 2000", "SELECT 500", "SELECT 100"]
-    [run] = [run for run in facts.runs if run["command"] == "run"]
-    assert (run["command"], run["days"], set(run["gate"])) == ("run", 100, set(DATASETS))
+    # Others may have run on the shared lake, with nothing to do.
+    assert ("run", 100, set(DATASETS)) in [
+        (run["command"], run["days"], set(run["gate"])) for run in facts.runs
+    ]
     whole = {record["stage"] for record in facts.stages if "dataset" not in record}
     assert {"ingest", "transform", "export"} <= whole
 
