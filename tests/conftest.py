@@ -32,6 +32,12 @@ def quantmini(lake: Path, *arguments: str, **environment: str) -> subprocess.Com
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no long one is left for the end alone."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @dataclass(frozen=True)
 class Ran:
     """A lake after `quantmini run`: its paths, its source folder, and the JSON that run printed."""

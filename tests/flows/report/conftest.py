@@ -44,9 +44,12 @@ def library() -> str:
     return javascript()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium as Debian has it; Playwright brings none of its own here."""
+    """Chromium as Debian has it; Playwright brings none of its own here.
+
+    Not for longer than a module: its event loop runs as long, which Prefect's flows would join.
+    """
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if found is None:
         pytest.skip("no chromium: apt-get install chromium")
