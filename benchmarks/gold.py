@@ -57,8 +57,7 @@ class Market:
         self.layout.catalog.parent.mkdir(parents=True)
         self.con = duckdb.connect(config={"threads": 2, "memory_limit": "4GiB"})
         self.con.execute("set TimeZone = 'UTC'")
-        catalog.install_extensions(self.con)
-        self.con.execute(catalog.attach_sql(self.layout, read_only=False))
+        catalog.attach(self.con, self.layout, read_only=False)
         part = calendars.sessions(date(2015, 1, 2), date(2025, 12, 31))
         self.con.execute("create schema lake.silver; create schema silver")
         self.snapshots: dict[str, int] = {}
@@ -168,8 +167,7 @@ def exported(lake: Path, snapshots: dict[str, int], name: str, out: Path, _: Pat
     layout = Layout(lake)
     with duckdb.connect(config={"threads": 2, "memory_limit": "4GiB"}) as con:
         con.execute("set TimeZone = 'UTC'")
-        catalog.install_extensions(con)
-        con.execute(catalog.attach_sql(layout, read_only=True))
+        catalog.attach(con, layout, read_only=True)
         con.execute("create schema silver")
         snapshot = snapshots[name]
         for table in PUBLISHED:

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from lake.calendar import exchange
-from lake.catalog import attach_sql, install_extensions
+from lake.catalog import attach
 from lake.layout import Layout
 
 DAY = """
@@ -66,8 +66,7 @@ def main() -> None:
         root = Path(folder)
         layout = Layout(root)
         layout.catalog.parent.mkdir()
-        install_extensions(con)
-        con.execute(attach_sql(layout, read_only=False))
+        attach(con, layout, read_only=False)
         con.execute("CREATE SCHEMA lake.silver")
         con.execute("CALL lake.set_option('parquet_compression', 'zstd')")
         sources = [DAY.format(day=day, symbols=asked.symbols) for day in days]

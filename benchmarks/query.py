@@ -142,8 +142,7 @@ def day_files(layout: Layout, files: Path, quick: bool) -> None:
     # A connection of its own: that of the published lake may not write.
     with duckdb.connect(config={"threads": 2, "memory_limit": "8GiB"}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        catalog.install_extensions(connection)
-        connection.execute(catalog.attach_sql(layout, read_only=True))
+        catalog.attach(connection, layout, read_only=True)
         for name in DAYS:
             (files / name).mkdir(parents=True)
             key = DATASETS[name].instrument

@@ -13,7 +13,6 @@ from flows.transform import transform
 from ingest import convert
 from ingest.loader import ingest
 from ingest.source import DirectorySource
-from lake import profile
 from lake.datasets import DATASETS, Dataset, pick
 from lake.layout import Layout
 from lake.profile import Mode, limits
@@ -26,12 +25,12 @@ COLUMNS = ["", "rows", "seconds", "M rows/s", "M rows/processor s", "peak MB"]
 
 def load(bucket: Path, dataset: Dataset, out: Path, mode: Mode = "streaming") -> None:
     """The loader with the limits of a mode on this machine."""
-    bounds = profile.limits(mode)
-    limits = convert.Limits(
+    bounds = limits(mode)
+    files = convert.Limits(
         row_group_rows=bounds.parquet_row_group_size, slice_bytes=bounds.slice_bytes
     )
     report = ingest(
-        Layout(out), DirectorySource(bucket), [dataset], workers=bounds.max_workers, limits=limits
+        Layout(out), DirectorySource(bucket), [dataset], workers=bounds.max_workers, limits=files
     )
     if report.failed:
         raise SystemExit(report.failed[0].error)

@@ -22,18 +22,17 @@ def connect(root: Root = None) -> Lake:
         NotBuilt: the lake holds no published data set yet.
         UsageError: a setting is wrong.
     """
-    return _open(_layout(load(), root))
-
-
-def _layout(settings: Settings, root: Root) -> Layout:
-    """The settings' lake, which may be shared; one that is named is in its own folder."""
-    layout = settings.lake.layout()
-    place = layout.root if root is None else Path(root).expanduser().absolute()
-    return layout if place == layout.root else Layout(place)
-
-
-def _open(layout: Layout) -> Lake:
     settings = load()
+    return _open(settings, _named(settings.lake.layout(), root))
+
+
+def _named(default: Layout, root: Root) -> Layout:
+    """The settings' lake, which may be shared; another that is named is in its own folder."""
+    place = default.root if root is None else Path(root).expanduser().absolute()
+    return default if place == default.root else Layout(place)
+
+
+def _open(settings: Settings, layout: Layout) -> Lake:
     bounds = settings.limits()
     cache_bytes = int(settings.cache.max_size_gb * 2**30)
     return Lake(layout, bounds.duckdb_memory, bounds.max_workers, cache_bytes)
@@ -44,13 +43,13 @@ _opened: dict[Layout, tuple[object, Lake]] = {}
 
 def current(root: Root = None) -> Lake:
     """The newest published state, for `bars` and `chain`; opened again only when it moves on."""
-    layout = _default(_variables()) if root is None else _layout(load(), root)
+    layout = _named(_default(_variables()), root)
     with contextlib.suppress(FileNotFoundError):
         state = (os.getpid(), _state(layout))
         if _opened.get(layout, (None,))[0] != state:
-            _opened[layout] = (state, _open(layout))
+            _opened[layout] = (state, _open(load(), layout))
         return _opened[layout][1]
-    return _open(layout)
+    return _open(load(), layout)
 
 
 def _state(layout: Layout) -> object:

@@ -36,8 +36,9 @@ def commands(page: Path) -> list[list[str]]:
     """Those of our own program, as the words after its name."""
     found = []
     for line in shell(page):
-        if re.match(r"(uv run )?quantmini ", line):
-            words = shlex.split(line.removeprefix("uv run "))[1:]
+        # Variables may stand before it.
+        if found_here := re.match(r"(?:\w+=\S+ )*(?:uv run )?quantmini (.*)", line):
+            words = shlex.split(found_here[1])
             # `[--symbol AAPL]` is how a page says that something may be left out.
             found.append([word.strip("[]") for word in words])
     return found

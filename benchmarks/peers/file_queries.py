@@ -6,7 +6,7 @@ one day of options, and returns the questions by name; a question takes the inst
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ import polars as pl
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-Question = Callable[[Sequence[str]], object]
+from benchmarks.latency import Question
+
 SCAN = "SELECT symbol, avg(minute_return) AS mean_return FROM {} GROUP BY symbol"
 
 
