@@ -14,6 +14,7 @@ from gold_export.options import STORES, ExportOptions
 from lake.adjustment import ADJUSTMENTS
 from lake.datasets import DATASETS
 from lake.errors import UsageError
+from lake.layout import Layout
 
 # Raised when the same silver gives other bytes than before, so that old stores are rebuilt.
 FORMAT = 3
@@ -27,6 +28,7 @@ class Job:
     """
 
     con: duckdb.DuckDBPyConnection
+    layout: Layout
     store: str
     snapshots: Mapping[str, int]
     runs: Mapping[str, str]
@@ -64,6 +66,7 @@ class Job:
 
 def start(
     con: duckdb.DuckDBPyConnection,
+    layout: Layout,
     store: str,
     snapshots: Mapping[str, int],
     runs: Mapping[str, str],
@@ -73,7 +76,7 @@ def start(
     published = "adjustment_factors" in snapshots
     found = factors.read(con, options.adjustment if published else "none")
     sets = {name: snapshots[name] for name in STORES[store] if name in snapshots}
-    return Job(con, store, snapshots, runs, options, found, identities(con, sets))
+    return Job(con, layout, store, snapshots, runs, options, found, identities(con, sets))
 
 
 def identities(con: duckdb.DuckDBPyConnection, snapshots: Mapping[str, int]) -> dict[str, str]:

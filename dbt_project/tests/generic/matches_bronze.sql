@@ -1,6 +1,7 @@
 {% test matches_bronze(model, dataset) %}
     {#- Every bronze day is in silver with the same number of rows, and silver has no other day.
-        Bronze counts come from the files' footers; silver's days from the rows under test. -#}
+        Bronze counts come from the files' footers; silver's days from the rows under test, and from the
+        archive's. -#}
     with bronze as (
         select days.date, days.rows
         from ({{ bronze_days(dataset) }}) as days
@@ -11,7 +12,16 @@
     ),
 
     silver as (
-        select date, count(*) as rows from {{ model }} group by date
+        select date, count(*) as rows from (
+            select date from {{ model }}
+            {%- set archived = archived_files(dataset) %}
+            {%- if archived and changed != [] %}
+            union all
+            select date from {{ parquet_rows(archived) }}
+            {{ "where date in " ~ dates(changed) if changed }}
+            {%- endif %}
+        ) as kept
+        group by date
     ),
 
     ledger as (
