@@ -7,13 +7,14 @@ in silver or in one file, whole, so that no window of a contract reads from both
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import duckdb
 
 from lake.changes import META
 from lake.datasets import DATASETS
+from lake.errors import CorruptFile
 from lake.layout import Layout
 from lake.sql import quoted
 
@@ -68,8 +69,25 @@ def every_row(
     """
     silver = f"SELECT * FROM lake.silver.{dataset} AT (VERSION => {snapshot})"
     paths = files(connection, layout, dataset, snapshot)
-    missing = [path for path in paths if not path.exists()]
-    if missing:
-        text = f"{missing[0]} is missing; put it back, or run `quantmini maintain rebuild`"
+    if text := _missing(paths):
         return f"{silver} UNION ALL BY NAME SELECT '' AS ticker WHERE error({quoted(text)})"
     return f"{silver} UNION ALL BY NAME FROM {reading(paths)}" if paths else silver
+
+
+def check(
+    connection: duckdb.DuckDBPyConnection, layout: Layout, snapshots: Mapping[str, int]
+) -> None:
+    """Whether all files are there, before a stage reads data sets at their snapshots.
+
+    Raises:
+        CorruptFile: one is missing.
+    """
+    for name, snapshot in snapshots.items():
+        if text := _missing(files(connection, layout, name, snapshot)):
+            raise CorruptFile(text)
+
+
+def _missing(paths: list[Path]) -> str:
+    for path in (path for path in paths if not path.exists()):
+        return f"{path} is missing; put it back, or run `quantmini maintain rebuild`"
+    return ""

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 import lake
+from flows.archiving import archive_stage
 from lake import catalog
 from lake.archive import NAMES
 from lake.datasets import DATASETS
+from lake.errors import UsageError
 from lake.layout import Layout
 from lake.maintenance.verify import silver_against_bronze
+from lake.settings import load
 from tests.conftest import Ran, quantmini
 
 MONTHS = {"QUANTMINI_MAINTENANCE__EXPIRED_OPTIONS_MONTHS": "1"}
@@ -39,9 +42,11 @@ def content(store: Path) -> dict[str, str]:
     }
 
 
-def document(done: Any) -> Any:
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+def exported(layout: Layout) -> dict[str, Any]:
+    """The outcome of the store of options."""
+    stores = json.loads(quantmini(layout.root, "export", "--json").stdout)["gold"]
+    [outcome] = [store for store in stores if store["store"] == "options"]
+    return outcome
 
 
 @pytest.mark.slow
@@ -49,7 +54,9 @@ def test_archived_options_are_missed_by_nobody(ran: Ran, tmp_path: Path) -> None
     layout = Layout(shutil.copytree(ran.layout.root, tmp_path / "lake", symlinks=True))
     before, gold = rows(layout), content(layout.gold("options").resolve())
 
-    [done] = document(quantmini(layout.root, "maintain", "archive", "--json", **MONTHS))["actions"]
+    ended = quantmini(layout.root, "maintain", "archive", "--json", **MONTHS)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    [done] = json.loads(ended.stdout)["actions"]
     moved = dict.fromkeys(NAMES, 0)
     for month in done["expired_options"]["archived"]:
         moved[month["dataset"]] += month["rows"]
@@ -67,18 +74,36 @@ def test_archived_options_are_missed_by_nobody(ran: Ran, tmp_path: Path) -> None
         ]
         assert db.chain("NA").fetchall()
 
-    # A store made anew and one that is updated are the same as before.
-    for whole in (False, True):
-        if whole:
-            layout.gold("options").unlink()
-            shutil.rmtree(layout.gold_versions("options"))
-        stores = document(quantmini(layout.root, "export", "--json"))["gold"]
-        [options] = [store for store in stores if store["store"] == "options"]
-        assert options["incremental"] is not whole
-        assert content(layout.gold("options").resolve()) == gold
+    # A store that is updated and one made anew are the same as before.
+    assert exported(layout)["incremental"]
+    assert content(layout.gold("options").resolve()) == gold
+    layout.gold("options").unlink()
+    shutil.rmtree(layout.gold_versions("options"))
+    [path, *_] = sorted(layout.expired_options("options_daily").iterdir())
+    path.rename(tmp_path / path.name)
+    assert f"{path} is missing; put it back" in exported(layout)["error"]
+    (tmp_path / path.name).rename(path)
+    assert not exported(layout)["incremental"]
+    assert content(layout.gold("options").resolve()) == gold
     with catalog.connect(layout, "1GB", 2) as opened:
         for name in NAMES:
             _, differences = silver_against_bronze(opened, layout, DATASETS[name])
             assert differences == []
-    again = quantmini(layout.root, "run", "--source", str(ran.source), "--json")
-    assert {store["skipped"] for store in document(again)["gold"]} == {True}
+    again = quantmini(layout.root, "run", "--source", str(ran.source))
+    assert again.stdout.startswith("nothing to do"), again.stdout
+
+
+def test_a_shared_lake_refuses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Before anything is touched: neither the database nor the bucket is there."""
+    for name, value in {
+        "MAINTENANCE__EXPIRED_OPTIONS_MONTHS": "1",
+        "LAKE__CATALOG": "postgresql://nobody:nothing@127.0.0.1:1/none",
+        "LAKE__DATA_PATH": "s3://none/none",
+        "LAKE__S3_ACCESS_KEY_ID": "none",
+        "LAKE__S3_SECRET_ACCESS_KEY": "none",
+        "LAKE__ROOT": str(tmp_path),
+    }.items():
+        monkeypatch.setenv(f"QUANTMINI_{name}", value)
+    settings = load()
+    with pytest.raises(UsageError, match="expired_options_months is not for"):
+        archive_stage(settings, settings.lake.layout())
