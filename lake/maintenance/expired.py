@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import duckdb
+import pyarrow.parquet as pq
 
 from lake.archive import LEDGER, NAMES, reading
 from lake.errors import CorruptFile
 from lake.files import replacing, sync
 from lake.layout import Layout
-from lake.sql import quoted
 
-# Written once and seldom read: the strongest level that still writes a few MB a second.
+# Written once and seldom read, so the strongest level that zstd has for ordinary memory.
 LEVEL = 19
+# Of a row group, as DuckDB makes them. Minutes take a tenth less by pyarrow than by DuckDB.
+ROWS = 122_880
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,16 @@ def archive(
         return Month(dataset, month, seen.rows, 0)
     path = layout.expired_options(dataset) / f"{month:%Y-%m}.{uuid.uuid4().hex}.parquet"
     with replacing(path) as temporary:
-        connection.execute(
-            f"COPY (FROM {silver} ORDER BY ticker, ts) TO {quoted(temporary)} (FORMAT parquet, "
-            f"COMPRESSION zstd, COMPRESSION_LEVEL {LEVEL}, USE_TMP_FILE false)"
-        )
+        batches = connection.execute(f"FROM {silver} ORDER BY ticker, ts").to_arrow_reader(ROWS)
+        with pq.ParquetWriter(
+            temporary,
+            batches.schema,
+            compression="zstd",
+            compression_level=LEVEL,
+            store_decimal_as_integer=True,
+        ) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
         if _see(connection, reading([temporary])) != seen:
             raise CorruptFile(
                 f"what was written of {dataset} {month:%Y-%m} does not read back as silver has it, "

@@ -12,13 +12,16 @@ import pytest
 
 import lake
 from flows.archiving import archive_stage
+from flows.exporting import export_stage
+from flows.request import Request
 from lake import catalog
 from lake.archive import NAMES
-from lake.datasets import DATASETS
+from lake.datasets import DATASETS, pick
 from lake.errors import UsageError
 from lake.layout import Layout
 from lake.maintenance.verify import silver_against_bronze
-from lake.settings import load
+from lake.settings import Settings, load
+from lake.settings.lake import Lake as Place
 from tests.conftest import Ran, quantmini
 
 MONTHS = {"QUANTMINI_MAINTENANCE__EXPIRED_OPTIONS_MONTHS": "1"}
@@ -44,8 +47,9 @@ def content(store: Path) -> dict[str, str]:
 
 def exported(layout: Layout) -> dict[str, Any]:
     """The outcome of the store of options."""
-    stores = json.loads(quantmini(layout.root, "export", "--json").stdout)["gold"]
-    [outcome] = [store for store in stores if store["store"] == "options"]
+    settings = Settings(lake=Place(root=layout.root))
+    asked = Request(settings, pick(["options_daily"]), command="export")
+    [outcome] = export_stage(asked, settings.limits())
     return outcome
 
 
