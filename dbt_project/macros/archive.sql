@@ -42,10 +42,10 @@
     )
 {%- endmacro %}
 
-{% macro all_rows(dataset) %}
-    {#- A data set's rows in silver and in the archive. -#}
-    {%- set files = archived_files(dataset) -%}
-    select * from lake.silver.{{ dataset }}
+{% macro all_rows(relation) %}
+    {#- The rows of a table of silver, those in the archive included. -#}
+    {%- set files = archived_files(relation.identifier) -%}
+    select * from {{ relation }}
     {%- if files %}
     union all by name
     select * exclude (filename) from {{ parquet_rows(files) }}
