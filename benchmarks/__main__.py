@@ -23,7 +23,10 @@ from benchmarks.results import Section, chart
 from lake.usable import usable_cpus, usable_memory
 
 HERE = Path(__file__).parent
-PARTS = ("ingest", "silver", "gold", "query", "storage", "modes", "scale", "projection")
+PARTS = (
+    *("ingest", "silver", "gold", "gold_scale", "query"),
+    *("storage", "modes", "scale", "projection"),
+)
 HEAD = [
     "# Results",
     "",
