@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from contextvars import copy_context
 from itertools import islice
@@ -48,23 +49,28 @@ def results(
         # Imported here and not above: only a run with a cluster has it.
         from distributed import as_completed
 
+        from flows.tasks import value
+
         waiting, done = iter(pieces), as_completed(loop=runner.client.loop)
         given: dict[str, Any] = {}
 
         def give() -> None:
-            threads = max(1, sum(runner.client.nthreads().values()))
-            for name, arguments in islice(waiting, max(0, AHEAD * threads - len(given))):
-                future = _submitted(runner, function, name, arguments)
-                given[future.wrapped_future.key] = future
-                done.add(future.wrapped_future)
+            with _losing(address):
+                threads = max(1, sum(runner.client.nthreads().values()))
+                for name, arguments in islice(waiting, max(0, AHEAD * threads - len(given))):
+                    future = _submitted(runner, function, name, arguments)
+                    given[future.wrapped_future.key] = future
+                    done.add(future.wrapped_future)
 
         try:
             give()
             for ended in done:
                 future = given.pop(ended.key)
-                if ended.status != "finished":
-                    raise SourceUnavailable(f"Dask at {address} gave up on a task: {_why(ended)}")
-                yield future.result()
+                with _losing(address):
+                    # Dask's own trouble, such as a task whose workers all died; what the function
+                    # raised is in the state that a task run ends with.
+                    state = ended.result()
+                yield value(state)
                 give()
         finally:
             until = time.monotonic() + END
@@ -112,7 +118,16 @@ def _submitted(runner: Any, function: Callable[..., Any], name: str, arguments: 
     return context.run(runner.submit, work, arguments)
 
 
-def _why(ended: Any) -> str:
-    """What became of a future that has no result, in a line."""
-    error = ended.exception() if ended.status == "error" else None
-    return f"{type(error).__name__}: {error}" if error else str(ended.status)
+@contextmanager
+def _losing(address: str) -> Iterator[None]:
+    """Turn what Dask raises when it cannot go on into an error by remedy."""
+    from distributed import KilledWorker
+    from distributed.scheduler import NoValidWorkerError, NoWorkerError
+
+    try:
+        yield
+    except (OSError, CancelledError, KilledWorker, NoValidWorkerError, NoWorkerError) as error:
+        raise SourceUnavailable(
+            f"Dask at {address} was lost or gave up on a task ({type(error).__name__}: {error}); "
+            "see to its scheduler and workers, then run again"
+        ) from None

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from os.path import basename
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, cast
@@ -379,7 +380,7 @@ def test_killed_workers_of_a_cluster_change_nothing(
     shutil.copytree(ran.layout.root, layout.root, ignore=away)
     missing = []
     for name, dataset in DATASETS.items():
-        for day, path in list(layout.bronze_files(dataset).items())[-5:]:
+        for day, path in list(layout.bronze_files(dataset).items())[-3:]:
             path.unlink()
             missing.append((name, str(day)))
     monkeypatch.setenv("QUANTMINI_LAKE", str(layout.root))
@@ -414,6 +415,17 @@ def test_a_cluster_that_is_not_there(
     nowhere = temporary_settings({PREFECT_API_URL: None})
     with nowhere, pytest.raises(UsageError, match="needs a Prefect server"):
         next(cluster.results("tcp://127.0.0.1:1", len, []))
+
+
+def test_a_cluster_that_is_lost(server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "ANSWER", 2)
+    pieces = [(f"piece {number}", {"p": f"a/{number}"}) for number in range(50)]
+    with distributed.LocalCluster(1, 1, processes=False, dashboard_address=None) as lost:
+        coming = cluster.results(lost.scheduler_address, basename, pieces)
+        assert next(coming) in {"0", "1"}
+        lost.close()
+        with pytest.raises(SourceUnavailable, match="was lost or gave up"):
+            list(coming)
 
 
 def test_sqlite_is_not_read_from_another_machine(tmp_path: Path) -> None:
