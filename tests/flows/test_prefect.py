@@ -386,7 +386,7 @@ def test_killed_workers_of_a_cluster_change_nothing(
     monkeypatch.setenv("QUANTMINI_LAKE", str(layout.root))
     monkeypatch.setenv("QUANTMINI_PIPELINE__DASK_ADDRESS", dask)
     monkeypatch.setenv("POLYGON_API_KEY", "not-for-the-network")
-    monkeypatch.setattr(ranges, "VALUES", 1_000_000)
+    monkeypatch.setattr(ranges, "VALUES", 2_500_000)
     with killing(tmp_path / "stuck") as killed:
         state = daily(source=str(ran.source), return_state=True)
     assert state.is_completed(), state.message
