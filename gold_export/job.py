@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -15,6 +15,9 @@ from lake.adjustment import ADJUSTMENTS
 from lake.datasets import DATASETS
 from lake.errors import UsageError
 
+if TYPE_CHECKING:
+    from gold_export.ranges import Spread
+
 # Raised when the same silver gives other bytes than before, so that old stores are rebuilt.
 FORMAT = 3
 
@@ -23,7 +26,8 @@ FORMAT = 3
 class Job:
     """One export: `con` has the tables of silver at `snapshots`, the rest as `export` takes it.
 
-    `tables` is data set → the identity of its table (`identities`).
+    `tables` is data set → the identity of its table (`identities`); `spread` writes ranges of
+    instruments elsewhere, where that is wanted.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -33,6 +37,7 @@ class Job:
     options: ExportOptions
     factors: pa.Table
     tables: Mapping[str, str]
+    spread: Spread | None = None
 
     @property
     def datasets(self) -> list[str]:
@@ -68,12 +73,13 @@ def start(
     snapshots: Mapping[str, int],
     runs: Mapping[str, str],
     options: ExportOptions,
+    spread: Spread | None = None,
 ) -> Job:
     """The job, with the factors it adjusts by."""
     published = "adjustment_factors" in snapshots
     found = factors.read(con, options.adjustment if published else "none")
     sets = {name: snapshots[name] for name in STORES[store] if name in snapshots}
-    return Job(con, store, snapshots, runs, options, found, identities(con, sets))
+    return Job(con, store, snapshots, runs, options, found, identities(con, sets), spread)
 
 
 def identities(con: duckdb.DuckDBPyConnection, snapshots: Mapping[str, int]) -> dict[str, str]:
