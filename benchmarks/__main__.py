@@ -1,16 +1,19 @@
 """Every benchmark: `python -m benchmarks [--quick] [--only NAME …]`.
 
 It generates its data, runs the project and its peers in turn on this machine, and writes
-`RESULTS.md` and `results.svg`; `--quick` runs everything small and leaves those two alone.
+`RESULTS.md` and `results.svg`; `--quick` runs everything small and leaves those two alone. Each
+part keeps its figures in `results/`, so that one that is run alone replaces its own tables.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import platform
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
@@ -20,7 +23,20 @@ from benchmarks.results import Section, chart
 from lake.usable import usable_cpus, usable_memory
 
 HERE = Path(__file__).parent
-PARTS = ("ingest", "silver", "gold", "query", "storage", "modes", "scale", "projection")
+PARTS = (
+    *("ingest", "silver", "gold", "gold_scale", "query"),
+    *("storage", "modes", "scale", "projection"),
+)
+HEAD = [
+    "# Results",
+    "",
+    "All cases of a table run in turn, each in a process of its own, so that a ratio compares "
+    "neighbours in time: theirs ÷ ours, above 1 ours is faster, as median (smallest-largest). "
+    "Below the tables of a part stands how it was run.",
+    "",
+    "![Ratios](results.svg)",
+    "",
+]
 PACKAGES = ("duckdb", "dbt-duckdb", "polars", "pyarrow", "pandas", "pyqlib")
 
 
@@ -33,38 +49,53 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="quantmini-bench-") as folder:
         out = asked.out or (Path(folder) if asked.quick else HERE)
-        found: list[Section] = []
         for name in asked.only:
             print(f"{name} …", file=sys.stderr, flush=True)
             began = time.perf_counter()
             part = import_module(f"benchmarks.{name}")
             (Path(folder) / name).mkdir()
-            found += part.sections(Path(folder) / name, asked.quick)
-            print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
-        words = sys.argv[1:]
-        text = "\n".join([*head(words), *(section.markdown() for section in found)])
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "RESULTS.md").write_text(text, encoding="utf-8")
-        chart(found, out / "results.svg")
-        print(text)
+            sections = part.sections(Path(folder) / name, asked.quick)
+            seconds = time.perf_counter() - began
+            print(f"{name}: {seconds:.0f} s", file=sys.stderr, flush=True)
+            keep(out, name, ran(name, asked.quick, seconds), sections)
+        print(publish(out))
 
 
-def head(words: list[str]) -> list[str]:
-    """By which command, when, on what, with which versions; how to read a ratio."""
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return [
-        "# Results",
-        "",
-        f"`{' '.join(['python -m benchmarks', *words])}` on {datetime.now(UTC):%Y-%m-%d}: "
-        f"{usable_cpus()} processors ({platform.machine()}), {usable_memory() / 2**30:.0f} GiB, "
-        f"{platform.system()}, Python {platform.python_version()}; {versions}.",
-        "",
-        "All cases of a table run in turn, each in a process of its own, so that a ratio compares "
-        "neighbours in time: theirs ÷ ours, above 1 ours is faster, as median (smallest-largest).",
-        "",
-        "![Ratios](results.svg)",
-        "",
-    ]
+def ran(name: str, quick: bool, seconds: float) -> str:
+    """By which command, when, on what, with which versions."""
+    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    return (
+        f"`python -m benchmarks{' --quick' * quick} --only {name}` on {datetime.now(UTC):%Y-%m-%d} "
+        f"in {seconds:.0f} s: {usable_cpus()} processors ({platform.machine()}), "
+        f"{usable_memory() / 2**30:.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}; {versions}."
+    )
+
+
+def keep(out: Path, name: str, how: str, sections: list[Section]) -> None:
+    """Put away what one part measured."""
+    (out / "results").mkdir(parents=True, exist_ok=True)
+    document = {"ran": how, "sections": [asdict(section) for section in sections]}
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    (out / f"results/{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def publish(out: Path) -> str:
+    """Write the page and the chart of all parts that were ever measured there; give the page."""
+    lines, bars = list(HEAD), []
+    for name in PARTS:
+        path = out / f"results/{name}.json"
+        if not path.exists():
+            continue
+        document = json.loads(path.read_text(encoding="utf-8"))
+        sections = [Section(**section) for section in document["sections"]]
+        lines += [section.markdown() for section in sections]
+        lines += [document["ran"], ""]
+        bars += sections
+    text = "\n".join(lines)
+    (out / "RESULTS.md").write_text(text, encoding="utf-8")
+    chart(bars, out / "results.svg")
+    return text
 
 
 if __name__ == "__main__":

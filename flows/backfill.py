@@ -31,7 +31,9 @@ def backfill(
     wait: bool = False,
 ) -> dict[str, Any] | State[dict[str, Any]]:
     """Everything missing in a range of days, month by month. Run it again to continue."""
-    asked = Request(load(), pick(datasets), source, start, end, "backfill", wait)
+    settings = load()
+    cluster = settings.pipeline.dask_address
+    asked = Request(settings, pick(datasets), source, start, end, "backfill", wait, cluster)
     began = time.monotonic()
     # It is a coroutine only where a loop runs.
     shown = cast("UUID", create_progress_artifact(0.0, key="backfill-progress"))

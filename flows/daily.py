@@ -28,7 +28,9 @@ def daily(
     wait: bool = False,
 ) -> dict[str, Any] | State[dict[str, Any]]:
     """Everything missing, from flat files to Qlib. Parameters are plain, settings are read here."""
-    asked = Request(load(), pick(datasets), source, start, end, wait=wait)
+    settings = load()
+    cluster = settings.pipeline.dask_address
+    asked = Request(settings, pick(datasets), source, start, end, wait=wait, cluster=cluster)
     began = time.monotonic()
 
     def work() -> dict[str, Any]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import socket
+from collections.abc import Generator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from flows import cluster, workers
 from flows.request import Request
 from gold_export.export import export, is_current
 from gold_export.job import inputs
 from gold_export.options import STORES, ExportOptions
+from gold_export.ranges import Range, Spread
 from gold_export.verify import verify
 from gold_export.versions import prepare
 from lake import archive, catalog
+from lake.catalog import Published
 from lake.errors import QuantminiError
 from lake.profile import Limits
 from lake.settings import Settings, Universe
@@ -45,11 +50,32 @@ def export_stage(request: Request, bounds: Limits) -> list[dict[str, Any]]:
                 if not layout.gold(store).exists() and not has_bars(connection, store, snapshots):
                     outcome.append({"store": store, "skipped": True})
                     continue
-                outcome.append(asdict(export(connection, layout, store, *made_from)))
+                spread = _spread(request, served, made_from[1]) if request.cluster else None
+                done = export(connection, layout, store, *made_from, spread)
+                outcome.append(asdict(done))
                 prepare(layout, store)
             except QuantminiError as error:
                 outcome.append({"store": store, "error": str(error)})
     return outcome
+
+
+def _spread(request: Request, served: Mapping[str, Published], options: ExportOptions) -> Spread:
+    """Has ranges of instruments written as tasks on the workers of a cluster."""
+    same = {
+        "exporter": socket.gethostname(),
+        "root": request.layout.root,
+        "served": dict(served),
+        "adjustment": options.adjustment,
+    }
+
+    def spread(folder: Path, parts: list[Range]) -> Generator[int, None, None]:
+        pieces = [
+            (f"{part.dataset} from {part.tickers[0]}", same | {"part": part, "folder": folder})
+            for part in parts
+        ]
+        return cluster.results(str(request.cluster), workers.write_range, pieces)
+
+    return spread
 
 
 def has_bars(connection: duckdb.DuckDBPyConnection, store: str, served: Mapping[str, int]) -> bool:

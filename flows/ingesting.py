@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Generator
 from pathlib import Path
 
 from flows.progress import bar
 from flows.request import Request
 from ingest import convert
 from ingest.bronze import Encoding
-from ingest.loader import ingest
+from ingest.loader import Portion, Spread, ingest
 from ingest.memory import MemoryLimits
-from ingest.report import IngestReport
-from ingest.source import DirectorySource, Source
+from ingest.report import IngestReport, Outcome
+from ingest.source import DirectorySource, RemoteFile, Source
+from lake.datasets import Dataset
 from lake.errors import UsageError
 from lake.profile import Limits
 from lake.settings import Settings
@@ -19,27 +22,66 @@ from lake.settings import Settings
 
 def ingest_stage(request: Request, bounds: Limits) -> IngestReport:
     """Flat files to bronze."""
-    processing, watch = request.settings.processing, request.settings.monitoring
+    settings = request.settings
+    limits = conversion(settings, bounds)
     with bar("ingest") as advance:
         return ingest(
             request.layout,
-            open_source(request, bounds),
+            open_source(settings, request.source, bounds),
             request.datasets,
             request.start,
             request.end,
             workers=bounds.max_workers,
             downloads=bounds.max_concurrent_downloads,
-            limits=conversion(request.settings, bounds),
-            memory=MemoryLimits(
-                bounds.max_memory_gb,
-                watch.memory_warning_percent / 100,
-                watch.memory_critical_percent / 100,
-                watch.memory_pause_seconds,
-            ),
-            keep_landing=processing.keep_landing,
+            limits=limits,
+            memory=memory_limits(settings, bounds),
+            keep_landing=settings.processing.keep_landing,
             mode=bounds.mode,
             on_progress=advance,
+            spread=_spread(request, limits, request.cluster) if request.cluster else None,
         )
+
+
+def _spread(request: Request, limits: convert.Limits, address: str) -> Spread:
+    """Has the days ingested as tasks on the workers of a cluster."""
+    # Imported here, since what the workers do begins with opening a source.
+    from flows import cluster, workers
+
+    same = {
+        "run": uuid.uuid4().hex,
+        "root": request.layout.root,
+        "source": request.source,
+        "limits": limits,
+        "keep_landing": request.settings.processing.keep_landing,
+    }
+    if request.source != "s3":
+        same["source"] = str(Path(request.source).expanduser().resolve())
+
+    def spread(portions: list[Portion]) -> Generator[list[Outcome], None, None]:
+        pieces = [
+            (_shown(*portion), same | {"dataset": portion[0].name, "files": portion[1]})
+            for portion in portions
+        ]
+        return cluster.results(address, workers.load_days, pieces)
+
+    return spread
+
+
+def _shown(dataset: Dataset, files: list[RemoteFile]) -> str:
+    """A portion as Prefect shows it."""
+    days = sorted({files[0].day, files[-1].day})
+    return f"{dataset.name} {' to '.join(map(str, days))}"
+
+
+def memory_limits(settings: Settings, bounds: Limits) -> MemoryLimits:
+    """When the loader waits for memory and when it gives up."""
+    watch = settings.monitoring
+    return MemoryLimits(
+        bounds.max_memory_gb,
+        watch.memory_warning_percent / 100,
+        watch.memory_critical_percent / 100,
+        watch.memory_pause_seconds,
+    )
 
 
 def conversion(settings: Settings, bounds: Limits) -> convert.Limits:
@@ -58,15 +100,14 @@ def conversion(settings: Settings, bounds: Limits) -> convert.Limits:
     )
 
 
-def open_source(request: Request, bounds: Limits) -> Source:
-    """The bucket, or the folder that the request names.
+def open_source(settings: Settings, source: str, bounds: Limits) -> Source:
+    """The bucket, or the folder that is named.
 
     Raises:
         UsageError: the bucket is asked for without keys, or the folder does not exist.
     """
-    if request.source != "s3":
-        return DirectorySource(Path(request.source).expanduser())
-    settings = request.settings
+    if source != "s3":
+        return DirectorySource(Path(source).expanduser())
     if settings.s3_access_key_id is None or settings.s3_secret_access_key is None:
         raise UsageError(
             "no S3 keys: set POLYGON_S3_ACCESS_KEY_ID and POLYGON_S3_SECRET_ACCESS_KEY, "

@@ -12,7 +12,10 @@ from lake.settings import Settings
 
 @dataclass(frozen=True)
 class Request:
-    """What one run is asked to do; `wait` for the lake while another run writes to it."""
+    """What one run is asked to do; `wait` for the lake while another run writes to it.
+
+    `cluster` is the address of a Dask scheduler whose workers help; a Prefect flow sets it.
+    """
 
     settings: Settings
     datasets: list[Dataset]
@@ -21,6 +24,7 @@ class Request:
     end: date | None = None
     command: str = "run"
     wait: bool = False
+    cluster: str | None = None
 
     @property
     def layout(self) -> Layout:

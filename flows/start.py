@@ -35,8 +35,7 @@ def started(asked: Request, prefect: bool) -> dict[str, Any]:
         if prefect:
             raise SourceUnavailable(message)
         log.warning("%s; this run goes on without it", message)
-        address = None
-    if address or prefect:
+    elif address or prefect or asked.settings.pipeline.dask_address:
         return as_flow(asked)
     work = run_months if asked.command == "backfill" else run_chain
     return watched(asked, lambda: work(asked))

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
 from gold_export import (
     calendars,
@@ -16,12 +12,12 @@ from gold_export import (
     lists,
     places,
     queries,
-    series,
+    ranges,
     store_files,
     versions,
 )
 from gold_export.job import Job
-from gold_export.selection import Selection, dates, frequency, numbered, registered, select
+from gold_export.selection import Selection, dates, frequency, registered, select
 from lake.errors import BadData
 from lake.files import write_json
 
@@ -56,14 +52,11 @@ def _build(job: Job, folder: Path, dataset: str, columns: list[str]) -> Selectio
         selection = select(dataset, found, sessions, job.top)
         if selection is None:
             return None
-        count = len(selection.tickers)
-        with registered(job.con, gold_universe=numbered(selection.tickers, np.arange(count))):
-            batches = stream(job, dataset, columns, selection.base, np.full(count, np.nan))
-            blocks = series.dense(batches, selection.spans)
-            files = file_names(dataset, columns)
-            written = store_files.write(folder / "features", blocks, selection.spans.names, files)
-        if written != count:
-            raise BadData(f"{dataset}: {written} of {count} instruments could be read; run again")
+        part = ranges.whole(job, selection, columns, ends, selection.base)
+        written = ranges.write_all(job, part, folder, again=job.spread is not None)
+        if written != len(part.tickers):
+            count = f"{written} of {len(part.tickers)} instruments"
+            raise BadData(f"{dataset}: {count} could be read; run again")
     places.keep(folder, dataset, places.moved(found, selection.base))
     return selection
 
@@ -71,36 +64,6 @@ def _build(job: Job, folder: Path, dataset: str, columns: list[str]) -> Selectio
 def fields(job: Job, dataset: str) -> dict[str, str]:
     """The fields of a data set and their types."""
     return queries.fields(job.con, dataset, job.options.fields.get(dataset, ()))
-
-
-def stream(
-    job: Job,
-    dataset: str,
-    columns: Iterable[str],
-    base: int,
-    before: npt.NDArray[np.float64],
-    source: str = "",
-) -> Iterable[pa.RecordBatch]:
-    """The bars of `gold_universe` as `series.dense` takes them.
-
-    They are read as they are consumed, so `job.con` must run nothing else meanwhile.
-
-    Args:
-        job: the export.
-        dataset: its name.
-        columns: the fields.
-        base: the index in `gold_sessions` where the calendar begins.
-        before: (N,) by number, the adjusted close before an instrument's first row.
-        source: where the bars are, silver by default.
-    """
-    sql = queries.bars(dataset, list(columns), base, source, adjusted=job.adjusted)
-    batches: Iterable[pa.RecordBatch] = job.con.execute(sql).to_arrow_reader(job.options.batch_rows)
-    return series.changes(batches, before) if "change" in columns else batches
-
-
-def file_names(dataset: str, columns: Iterable[str]) -> list[str]:
-    """The file of each field."""
-    return [f"{column.lower()}.{frequency(dataset)}.bin" for column in columns]
 
 
 def finish(

@@ -14,6 +14,7 @@ from gold_export import versions
 from gold_export.build import build
 from gold_export.job import Job, check, made_from, start
 from gold_export.options import ExportOptions, ExportReport
+from gold_export.ranges import Spread
 from gold_export.selection import registered
 from gold_export.update import update
 from lake.layout import Layout
@@ -26,6 +27,7 @@ def export(
     snapshots: Mapping[str, int],
     options: ExportOptions,
     runs: Mapping[str, str] | None = None,
+    spread: Spread | None = None,
 ) -> ExportReport:
     """Bring a Qlib store to the published silver.
 
@@ -41,6 +43,7 @@ def export(
         snapshots: the published snapshot of each table of `job.inputs` that has one.
         options: what to export.
         runs: what published each of them: a rebuilt catalog counts its snapshots from 1 again.
+        spread: has series that are written whole written by other processes; here by default.
 
     Raises:
         UsageError: an unknown store, field or adjustment, or a foreign folder in its place.
@@ -52,7 +55,7 @@ def export(
         state = versions.read_state(versions.current(layout, store))
         return _report(state, began, skipped=True, incremental=False)
     versions.discard_unfinished(layout, store)
-    job = start(con, layout, store, snapshots, runs or {}, options)
+    job = start(con, layout, store, snapshots, runs or {}, options, spread)
     with registered(con, gold_factors=job.factors):
         updated = update(job)
         folder, state = updated or _whole(job)

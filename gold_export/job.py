@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -16,6 +16,9 @@ from lake.datasets import DATASETS
 from lake.errors import UsageError
 from lake.layout import Layout
 
+if TYPE_CHECKING:
+    from gold_export.ranges import Spread
+
 # Raised when the same silver gives other bytes than before, so that old stores are rebuilt.
 FORMAT = 3
 
@@ -24,7 +27,8 @@ FORMAT = 3
 class Job:
     """One export: `con` has the tables of silver at `snapshots`, the rest as `export` takes it.
 
-    `tables` is data set → the identity of its table (`identities`).
+    `tables` is data set → the identity of its table (`identities`); `spread` writes ranges of
+    instruments elsewhere, where that is wanted.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -35,6 +39,7 @@ class Job:
     options: ExportOptions
     factors: pa.Table
     tables: Mapping[str, str]
+    spread: Spread | None = None
 
     @property
     def datasets(self) -> list[str]:
@@ -71,12 +76,14 @@ def start(
     snapshots: Mapping[str, int],
     runs: Mapping[str, str],
     options: ExportOptions,
+    spread: Spread | None = None,
 ) -> Job:
     """The job, with the factors it adjusts by."""
     published = "adjustment_factors" in snapshots
     found = factors.read(con, options.adjustment if published else "none")
     sets = {name: snapshots[name] for name in STORES[store] if name in snapshots}
-    return Job(con, layout, store, snapshots, runs, options, found, identities(con, sets))
+    tables = identities(con, sets)
+    return Job(con, layout, store, snapshots, runs, options, found, tables, spread)
 
 
 def identities(con: duckdb.DuckDBPyConnection, snapshots: Mapping[str, int]) -> dict[str, str]:

@@ -26,12 +26,13 @@ def write(
         series: as `dense` yields them.
         names: Qlib names by number.
         files: F file names, `close.day.bin` and so on.
-        replace: whether a file may exist; else two series that claim one file are an error.
+        replace: whether a file may exist, and is written over; else two series that claim one file
+            are an error.
 
     Returns:
         Instruments written.
     """
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL)
+    flags = os.O_WRONLY | os.O_CREAT | (0 if replace else os.O_EXCL)
     written = 0
     for number, block in series:
         folder = features / names[number].lower()
@@ -89,6 +90,10 @@ def write_file(path: str, content: memoryview, flags: int, size: int = 0) -> Non
             raise OSError(f"{path}: not {size} bytes long")
         if os.write(descriptor, content) != content.nbytes:
             raise OSError(f"{path}: short write, is the disk full?")
+        if not flags & (os.O_EXCL | os.O_APPEND):
+            # Cut afterwards, not emptied before: writing the same again, as a process may that was
+            # taken for dead, never shows.
+            os.ftruncate(descriptor, content.nbytes)
     finally:
         os.close(descriptor)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,22 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from gold_export import build, calendars, factors, feed, places, series, store_files, versions
+from gold_export import (
+    build,
+    calendars,
+    factors,
+    feed,
+    places,
+    ranges,
+    series,
+    store_files,
+    versions,
+)
 from gold_export.feed import Unusable
 from gold_export.job import Job
-from gold_export.selection import Selection, frequency, numbered, registered, select
+from gold_export.ranges import Range
+from gold_export.selection import Selection, frequency, registered, select
+from gold_export.series import Spans
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +84,8 @@ def _refresh(
         # Every bar that has a place is in the calendar or in the feed.
         begins, ends = feed.stage(job, dataset, old) or (first, last)
         ours = calendars.sessions(first, max(ends, last))
-        every = calendars.sessions(min(begins, first), max(ends, last))
+        reach = (min(begins, first), max(ends, last))
+        every = calendars.sessions(*reach)
         freq = frequency(dataset)
         base = int(calendars.offsets(every, freq)[len(every.dates) - len(ours.dates)])
         with registered(job.con, gold_sessions=calendars.as_table(every, freq)):
@@ -79,47 +93,36 @@ def _refresh(
             selection = select(dataset, found, ours, job.top)
             if selection is None or selection.base:
                 raise Unusable(f"{dataset} begins with another session")
-            _write(job, folder, base, columns, known, selection, restated)
+            now = ranges.whole(job, selection, columns, reach, base)
+            _write(job, folder, now, known, restated)
     finally:
         feed.drop(job.con)
     places.keep(folder, dataset, found)
     return selection
 
 
-def _write(
-    job: Job,
-    folder: Path,
-    base: int,
-    columns: list[str],
-    known: Selection,
-    now: Selection,
-    restated: set[str],
-) -> None:
-    """Append, rewrite and remove until the files are those of the selection `now`."""
+def _write(job: Job, folder: Path, now: Range, known: Selection, restated: set[str]) -> None:
+    """Append, rewrite and remove until the files are those of `now`, all that is shown."""
     row_of = {ticker: row for row, ticker in enumerate(known.tickers)}
     rows = np.array([-1 if t in restated else row_of.get(t, -1) for t in now.tickers])
     last = np.where(rows >= 0, known.spans.last[rows], now.spans.last)
-    files, names = build.file_names(now.dataset, columns), now.spans.names
     features = folder / "features"
 
     longer = np.flatnonzero(now.spans.last > last)
-    with registered(job.con, gold_universe=numbered([now.tickers[n] for n in longer], longer)):
-        bars = build.stream(job, now.dataset, columns, base, known.closes[rows], "gold_feed")
-        blocks = series.dense(bars, series.Spans(names, last + 1, now.spans.last))
-        written = store_files.extend(
-            features, blocks, names, files, 4 * (2 + last - now.spans.first)
-        )
+    tails = replace(now, spans=Spans(now.spans.names, last + 1, now.spans.last)).of(longer)
+    with registered(job.con, gold_universe=tails.universe()):
+        bars = ranges.stream(job.con, tails, known.closes[rows[longer]], "gold_feed")
+        blocks = series.dense(bars, tails.spans)
+        sizes = 4 * (2 + last - now.spans.first)[longer]
+        written = store_files.extend(features, blocks, tails.spans.names, now.files, sizes)
 
     new = np.flatnonzero(rows < 0)
     if new.size:
-        nothing = np.full(len(names), np.nan)
-        with registered(job.con, gold_universe=numbered([now.tickers[n] for n in new], new)):
-            blocks = series.dense(build.stream(job, now.dataset, columns, base, nothing), now.spans)
-            written += store_files.write(features, blocks, names, files, replace=True)
+        written += ranges.write_all(job, now.of(new), folder, again=True)
     if written != longer.size + new.size:
         raise Unusable(f"only {written} instruments of {now.dataset} could be read")
-    for name in set(known.spans.names) - set(names):
-        _remove(features / name.lower(), files)
+    for name in set(known.spans.names) - set(now.spans.names):
+        _remove(features / name.lower(), now.files)
 
 
 def _remove(folder: Path, files: list[str]) -> None:

@@ -15,7 +15,7 @@ from threading import Semaphore
 from ingest.bronze import Provenance, read_provenance
 from ingest.convert import Limits, convert
 from ingest.memory import Guard, OutOfMemory
-from ingest.plan import same_content
+from ingest.plan import same_content, unchanged
 from ingest.report import (
     NOT_ENTITLED,
     NOT_PUBLISHED,
@@ -141,9 +141,17 @@ class Run:
     def _converted(self, dataset: Dataset, one: Landed) -> Outcome:
         """Convert a landed file, if its content is not the very one that bronze was made from."""
         began = time.perf_counter()
-        known = None
+        known = self._known(dataset, one)
+        if known and not unchanged(one.remote, known):
+            # Only touched. Bronze takes the new time over, so the next run need not read the file.
+            bronze = self.layout.bronze(dataset, one.remote.day)
+            os.utime(bronze, ns=(one.remote.mtime_ns, one.remote.mtime_ns))
+            self._forget(one)
+            return Skipped(dataset.name, one.remote.day, UP_TO_DATE)
         try:
-            if not self._only_touched(dataset, one.remote, one.etag):
+            # No plan asks for an unchanged day: another process brought it in for this run, and
+            # died before it could say so.
+            if known is None:
                 with self.guard.room():
                     known = convert(
                         one.path, self.layout, dataset, one.remote, one.etag, self.limits
@@ -153,9 +161,13 @@ class Run:
             one.path.unlink(missing_ok=True)
             raise
         self._forget(one)
-        if known is None:
-            return Skipped(dataset.name, one.remote.day, UP_TO_DATE)
         return self._ingested(dataset, known, one, time.perf_counter() - began)
+
+    def _known(self, dataset: Dataset, one: Landed) -> Provenance | None:
+        """What bronze says of this very content; None where it was made from another, if any."""
+        path = self.layout.bronze(dataset, one.remote.day)
+        known = read_provenance(path) if path.exists() else None
+        return known if known and same_content(known, one.etag, one.remote.size) else None
 
     def _forget(self, one: Landed) -> None:
         """A file that is in bronze is kept in landing only if the settings say so."""
@@ -169,18 +181,6 @@ class Run:
         seconds = one.seconds + converting
         log.info("%s %s: %d rows in %.2f s", dataset.name, day, rows, seconds)
         return Ingested(dataset.name, day, rows, bad, known.bytes, round(seconds, 3))
-
-    def _only_touched(self, dataset: Dataset, remote: RemoteFile, etag: str) -> bool:
-        """Whether bronze was made from this content; if so it takes over the file's new time.
-
-        So the next run, which sees the same time, need not read the file again.
-        """
-        path = self.layout.bronze(dataset, remote.day)
-        known = read_provenance(path) if path.exists() else None
-        if known is None or not same_content(known, etag, remote.size):
-            return False
-        os.utime(path, ns=(remote.mtime_ns, remote.mtime_ns))
-        return True
 
     def _refuse(self, dataset: Dataset, day: date, error: NotEntitled) -> Outcome:
         """The plan covers a rolling window, so older days would be refused as well."""

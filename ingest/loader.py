@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from datetime import date
 from itertools import groupby
 from threading import Semaphore
@@ -34,6 +35,10 @@ from lake.layout import Layout
 
 log = logging.getLogger(__name__)
 
+Portion = tuple[Dataset, list[RemoteFile]]
+# Has days ingested by other processes; yields what became of each portion as it is done.
+Spread = Callable[[list[Portion]], Generator[list[Outcome], None, None]]
+
 
 def ingest(
     layout: Layout,
@@ -49,6 +54,7 @@ def ingest(
     keep_landing: bool = True,
     mode: str = "batch",
     on_progress: Progress | None = None,
+    spread: Spread | None = None,
 ) -> IngestReport:
     """Bring every new or changed flat file into bronze.
 
@@ -66,6 +72,8 @@ def ingest(
         keep_landing: keep the source files as they came.
         mode: name of the processing mode, for the watermarks.
         on_progress: called after each file with its outcome, the files done and their total.
+        spread: has the days ingested by other processes, with the memory, workers and downloads of
+            their own; here by default.
 
     Raises:
         UsageError: the source's address or credentials are wrong.
@@ -77,11 +85,15 @@ def ingest(
         files = _missing(layout, source, dataset, start, end, report)
         sweep(layout, dataset, files)
         work += [(dataset, file) for file in files]
-    guard = Guard(memory or MemoryLimits(), workers)
-    run = Run(layout, source, limits or Limits(), keep_landing, guard, Semaphore(downloads))
-    with ThreadPoolExecutor(workers + downloads, thread_name_prefix="ingest") as pool:
-        futures = [pool.submit(run.days, *some) for some in _portions(work)]
-        _collect(futures, len(work), report, on_progress)
+    portions = list(_portions(work))
+    if spread is None:
+        guard = Guard(memory or MemoryLimits(), workers)
+        run = Run(layout, source, limits or Limits(), keep_landing, guard, Semaphore(downloads))
+        coming = _on_threads(run, portions, workers + downloads)
+    else:
+        coming = spread(portions)
+    with closing(coming):
+        _collect(coming, work, report, on_progress)
     for asset in sorted({dataset.asset for dataset in datasets}):
         touched = any(item.dataset.startswith(asset) for item in report.ingested)
         if touched or not layout.watermarks(asset).exists():
@@ -121,7 +133,7 @@ def _missing(
 
 def _portions(
     work: list[tuple[Dataset, RemoteFile]],
-) -> Iterator[tuple[Dataset, list[RemoteFile]]]:
+) -> Iterator[Portion]:
     """Files one by one, but small ones that are neighbours together."""
     for (dataset, small), run in groupby(work, lambda each: (each[0], suits(*each))):
         files = [file for _, file in run]
@@ -134,22 +146,35 @@ def batched(files: list[RemoteFile], count: int) -> list[list[RemoteFile]]:
     return [files[begin : begin + count] for begin in range(0, len(files), count)]
 
 
+def _on_threads(
+    run: Run, portions: list[Portion], threads: int
+) -> Generator[list[Outcome], None, None]:
+    """What becomes of the portions, as they are done. Those not begun are dropped at the end."""
+    with ThreadPoolExecutor(threads, thread_name_prefix="ingest") as pool:
+        futures = [pool.submit(run.days, *portion) for portion in portions]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+
 def _collect(
-    futures: list[Future[list[Outcome]]],
-    total: int,
+    coming: Iterable[list[Outcome]],
+    work: list[tuple[Dataset, RemoteFile]],
     report: IngestReport,
     on_progress: Progress | None,
 ) -> None:
-    """Take outcomes as they come. If the run is to end, days not begun are dropped."""
-    done = 0
+    """Take outcomes as they come. Days that nobody is left to do can be tried again."""
+    left: set[tuple[str, date | None]] = {(dataset.name, file.day) for dataset, file in work}
     try:
-        for future in as_completed(futures):
-            for outcome in future.result():
+        for outcomes in coming:
+            for outcome in outcomes:
                 report.add(outcome)
-                done += 1
+                left.remove((outcome.dataset, outcome.date))
                 if on_progress:
-                    on_progress(outcome, done, total)
-    except BaseException:
-        for future in futures:
-            future.cancel()
-        raise
+                    on_progress(outcome, len(work) - len(left), len(work))
+    except SourceUnavailable as error:
+        for name, day in left:
+            report.add(Failed(name, day, str(error), retry=True))

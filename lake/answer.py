@@ -92,8 +92,12 @@ class Answer:
         if table is not None:
             self.reading.record(self.title, time.perf_counter() - began, table.num_rows, "hit")
             return table.to_reader()
+        turn = None
         try:
-            stream = self._stream()
+            if self.variables:
+                turn = self.reading.turn(self.variables)
+            cursor = turn[0] if turn else self.reading.cursor()
+            stream = cursor.execute(self.sql, self.parameters).to_arrow_reader(BATCH_ROWS)
             batches, whole = _head(stream)
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             fault = self.reading.fault(error)
@@ -101,6 +105,8 @@ class Answer:
             raise fault from None
         if not whole:
             return self._rest(stream, batches, began)
+        if turn:
+            self.reading.cursors.give(turn)
         table = pa.Table.from_batches(batches, stream.schema)
         seconds = time.perf_counter() - began
         if key is not None and key == self.key():
@@ -127,10 +133,6 @@ class Answer:
             return self.reading.cursor(self.variables).sql(self.sql, params=self.parameters)
         except duckdb.Error as error:
             raise self.reading.fault(error) from None
-
-    def _stream(self) -> pa.RecordBatchReader:
-        cursor = self.reading.cursor(self.variables)
-        return cursor.execute(self.sql, self.parameters).to_arrow_reader(BATCH_ROWS)
 
     def _rest(
         self, stream: pa.RecordBatchReader, batches: list[pa.RecordBatch], began: float

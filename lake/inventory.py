@@ -31,7 +31,10 @@ class Written:
 
 @dataclass(frozen=True)
 class Files:
-    """The files that one table of silver consists of now; `small` ones are below a MiB."""
+    """The files that one table of silver consists of now.
+
+    `small` ones are below a MiB, and another file of their partition could take them in.
+    """
 
     files: int
     small_files: int
@@ -47,14 +50,19 @@ def files(lake: duckdb.DuckDBPyConnection) -> dict[str, Files]:
         lake: has the catalog attached as `lake`.
     """
     sql = f"""
-        SELECT table_name, count(*), count(*) FILTER (file_size_bytes < {1 << 20}),
-            count(delete_file_id), sum(record_count), sum(file_size_bytes) {FILES}
-        LEFT JOIN (
-            SELECT data_file_id, any_value(delete_file_id) AS delete_file_id
-            FROM __ducklake_metadata_lake.ducklake_delete_file
-            WHERE end_snapshot IS NULL GROUP BY data_file_id
-        ) AS deleted ON deleted.data_file_id = files.data_file_id
-        WHERE files.end_snapshot IS NULL GROUP BY table_name ORDER BY table_name
+        WITH live AS (
+            SELECT table_name, files.data_file_id, record_count, file_size_bytes AS bytes,
+                count(*) OVER (PARTITION BY table_name, regexp_replace(files.path, '[^/]*$', ''))
+                    AS together {FILES}
+            WHERE files.end_snapshot IS NULL
+        ), deleted AS (
+            SELECT DISTINCT data_file_id AS deleted_file
+            FROM __ducklake_metadata_lake.ducklake_delete_file WHERE end_snapshot IS NULL
+        )
+        SELECT table_name, count(*), count(*) FILTER (bytes < {1 << 20} AND together > 1),
+            count(deleted_file), sum(record_count), sum(bytes)
+        FROM live LEFT JOIN deleted ON deleted_file = data_file_id
+        GROUP BY table_name ORDER BY table_name
     """
     return {name: Files(*map(int, counts)) for name, *counts in lake.execute(sql).fetchall()}
 

@@ -36,7 +36,7 @@ class Lake:
 
     def close(self) -> None:
         """Close the connection; answers that were not read yet cannot be read any more."""
-        self._reading.connection.close()
+        self._reading.close()
 
     def sql(self, sql: str, parameters: Parameters = None) -> Answer:
         """Ask in SQL.

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from lake import catalog, records
+from lake.cursors import Cursors, Turn
 from lake.errors import Outdated, QueryFailed
 from lake.layout import Layout
 from lake.query_cache import LEAST, QueryCache
@@ -39,17 +40,25 @@ class Reading:
         self.connection = catalog.connect(
             layout, memory_limit, threads, served=self.served, archived=False
         )
+        self.cursors = Cursors(self.connection)
         self._cache = QueryCache(layout.query_cache, cache_bytes)
+
+    def close(self) -> None:
+        """Close every connection that no answer is being read from."""
+        self.cursors.close()
+        self.connection.close()
 
     def cursor(self, variables: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same moment, with these variables."""
         try:
-            cursor = self.connection.cursor()
-            for name, value in (variables or {}).items():
-                cursor.execute(f"SET VARIABLE {name} = $value", {"value": value})
+            return _with(self.connection.cursor(), variables or {})
         except duckdb.Error as error:
             raise self.fault(error) from None
-        return cursor
+
+    def turn(self, variables: Mapping[str, Any]) -> Turn:
+        """The same for a question of our own; to be given back to `cursors` afterwards."""
+        cursor, until = self.cursors.take()
+        return _with(cursor, variables), until
 
     def fault(self, error: Exception) -> Exception:
         """The error as a person should see it: of the query, or that the snapshot has gone."""
@@ -108,6 +117,14 @@ class Reading:
                 continue
             return None
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _with(
+    cursor: duckdb.DuckDBPyConnection, variables: Mapping[str, Any]
+) -> duckdb.DuckDBPyConnection:
+    for name, value in variables.items():
+        cursor.execute(f"SET VARIABLE {name} = $value", {"value": value})
+    return cursor
 
 
 def _plain(value: Any) -> bool:

@@ -10,7 +10,7 @@ from lake.settings.base import Section
 
 
 class Pipeline(Section):
-    """How hard the machine is used."""
+    """How hard the machine is used, and which others help."""
 
     mode: Literal["adaptive", "streaming", "batch", "parallel"] = "adaptive"
     """`streaming`, `batch` or `parallel` sets the limits of a run; `adaptive` takes the first below
@@ -18,6 +18,10 @@ class Pipeline(Section):
     stage_timeout_hours: float = Field(default=12, gt=0)
     """A stage of a Prefect flow that takes longer is stopped. What it has done stays, and the next
     run goes on from there."""
+    dask_address: str | None = Field(default=None, pattern=r"^(tcp|tls)://\S+:\d+$")
+    """The scheduler of a Dask cluster, `tcp://host:8786`, whose workers load the days and write the
+    Qlib series of runs under Prefect; by default the run does so itself. docs/scaling.md says what
+    the workers need."""
 
 
 class Processing(Section):

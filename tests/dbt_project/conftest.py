@@ -34,7 +34,10 @@ def call(arguments: list[str], environment: dict[str, str], output: Path) -> Non
 
 
 class Dbt:
-    """Runs dbt on a lake; parsed files are shared between the runs of one session."""
+    """Runs dbt on a lake; parsed files are shared between the runs of one session.
+
+    Every lake is reached by one link, for dbt parses again what has another profile.
+    """
 
     def __init__(self, target: Path, environment: dict[str, str] | None = None) -> None:
         self.target = target
@@ -44,8 +47,11 @@ class Dbt:
 
     def start(self, lake: Path, *arguments: str, batch_rows: int = 4_000_000) -> ForkServerProcess:
         """Start one dbt command from the project folder."""
+        link = self.target / "lake"
+        link.unlink(missing_ok=True)
+        link.symlink_to(lake)
         environment = {
-            "QUANTMINI_LAKE": str(lake),
+            "QUANTMINI_LAKE": str(link),
             "QUANTMINI_BATCH_ROWS": str(batch_rows),
             "DBT_TARGET_PATH": str(self.target),
             "DBT_LOG_PATH": str(self.target),

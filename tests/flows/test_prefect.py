@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -10,28 +13,39 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from os.path import basename
 from pathlib import Path
-from threading import Event
-from typing import Any
+from threading import Event, Thread
+from typing import Any, cast
 from urllib.request import urlopen
 from uuid import UUID
 
+import distributed
 import pytest
+from distributed.protocol.pickle import dumps
 from prefect import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    FlowRunFilter,
+    FlowRunFilterId,
+)
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows import ingesting, tasks
+from flows import cluster, ingesting, tasks, workers
 from flows.backfill import backfill
 from flows.daily import daily
+from gold_export import ranges
+from gold_export.options import STORES
 from ingest.sample_market import write_sample_market
 from ingest.source import DirectorySource, RemoteFile
-from lake.datasets import Dataset
-from lake.errors import SourceUnavailable
+from lake.datasets import DATASETS, Dataset
+from lake.errors import SourceUnavailable, UsageError
 from lake.layout import Layout
 from lake.settings import PROJECT
-from tests.conftest import quantmini
+from tests.conftest import Ran, quantmini
 from tests.flows.webhook import Webhook, webhook
+from tests.gold_export.conftest import contents
 
 pytestmark = pytest.mark.slow
 
@@ -277,3 +291,143 @@ def test_a_run_does_its_work_without_a_server_that_is_down(market: Path, tmp_pat
     assert insisting.returncode == 1
     assert quantmini(tmp_path, "serve", **down).returncode == 1
     assert quantmini(tmp_path, "serve", PREFECT_HOME=str(tmp_path)).returncode == 2
+
+
+@pytest.fixture
+def dask(tmp_path: Path) -> Iterator[str]:
+    """The address of a scheduler with two workers, which stop inside a file of each kind."""
+    place, facts = tmp_path / "stuck", tmp_path / "scheduler.json"
+    place.mkdir()
+    words = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(facts), "--no-dashboard")
+    log = tmp_path / "scheduler.log"
+    with running(log, "dask", "scheduler", *words) as process:
+        until(facts.exists, process)
+        address: str = json.loads(facts.read_text())["address"]
+        each = ("--nworkers", "2", "--nthreads", "1", "--local-directory", str(tmp_path / "dask"))
+        preload = ("--preload", str(Path(__file__).with_name("stuck.py")), "--no-dashboard")
+        log = tmp_path / "worker.log"
+        with running(log, "dask", "worker", address, *each, *preload, STUCK=str(place)):
+            yield address
+
+
+@contextmanager
+def killing(place: Path) -> Iterator[list[str]]:
+    """Kill each process that has left its id; the files in which they were killed."""
+    killed: list[str] = []
+    over = Event()
+
+    def kill() -> None:
+        while not over.wait(0.02):
+            for path in place.iterdir():
+                if path.name not in killed and (pid := path.read_text()):
+                    os.kill(int(pid), signal.SIGKILL)
+                    killed.append(path.name)
+
+    killer = Thread(target=kill)
+    killer.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        killer.join()
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """All that is handed to Dask, as it travels."""
+    found: list[bytes] = []
+    submit = distributed.Client.submit
+
+    def seen(self: Any, *arguments: Any, **options: Any) -> Any:
+        found.append(dumps((arguments, options)))
+        return submit(self, *arguments, **options)
+
+    monkeypatch.setattr(distributed.Client, "submit", seen)
+    return found
+
+
+def files(layout: Layout) -> dict[str, bytes]:
+    """What readers may open below bronze, quarantine and gold."""
+    places = {name: layout.root / name for name in ("bronze", "quarantine")}
+    places |= {store: layout.gold(store) for store in STORES}
+    return {
+        f"{name}/{path}": content
+        for name, place in places.items()
+        for path, content in contents(place).items()
+        if not Path(path).name.startswith(".")
+    }
+
+
+def untimed(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in part.items() if key != "seconds"} for part in parts]
+
+
+def test_killed_workers_of_a_cluster_change_nothing(
+    server: dict[str, str],
+    ran: Ran,
+    dask: str,
+    sent: list[bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One dies inside a bronze file, one inside a series; all is as in a run without a cluster.
+
+    The lake begins as that run's, but without gold and the last days of bronze. So silver counts as
+    unchanged if, and only if, bronze comes back as it was.
+    """
+    layout = Layout(tmp_path / "lake")
+    away = shutil.ignore_patterns("gold", "landing", "logs", "temp")
+    shutil.copytree(ran.layout.root, layout.root, ignore=away)
+    missing = []
+    for name, dataset in DATASETS.items():
+        for day, path in list(layout.bronze_files(dataset).items())[-3:]:
+            path.unlink()
+            missing.append((name, str(day)))
+    monkeypatch.setenv("QUANTMINI_LAKE", str(layout.root))
+    monkeypatch.setenv("QUANTMINI_PIPELINE__DASK_ADDRESS", dask)
+    monkeypatch.setenv("POLYGON_API_KEY", "not-for-the-network")
+    monkeypatch.setattr(ranges, "VALUES", 2_500_000)
+    with killing(tmp_path / "stuck") as killed:
+        state = daily(source=str(ran.source), return_state=True)
+    assert state.is_completed(), state.message
+    assert killed == ["bronze", "gold"]
+    document = tasks.value(state)
+    assert set(document["gate"]["verdicts"].values()) == {"unchanged"}
+    before = [day for day in ran.document["ingested"] if (day["dataset"], day["date"]) in missing]
+    assert untimed(document["ingested"]) == untimed(before)
+    assert untimed(document["gold"]) == untimed(ran.document["gold"])
+    assert files(layout) == files(ran.layout)
+    assert len(sent) > len(missing)
+    assert not any(b"not-for-the-network" in each for each in sent)
+    run = state.state_details.flow_run_id
+    assert run
+    with get_client(sync_client=True) as client:
+        wanted = FlowRunFilter(id=FlowRunFilterId(any_=[run]))
+        until(lambda: len(client.read_task_runs(flow_run_filter=wanted)) > len(sent))
+
+
+def test_a_cluster_that_is_not_there(
+    server: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "ANSWER", 1)
+    with pytest.raises(SourceUnavailable, match=r"dask worker tcp://127\.0\.0\.1:1"):
+        next(cluster.results("tcp://127.0.0.1:1", len, []))
+    nowhere = temporary_settings({PREFECT_API_URL: None})
+    with nowhere, pytest.raises(UsageError, match="needs a Prefect server"):
+        next(cluster.results("tcp://127.0.0.1:1", len, []))
+
+
+def test_a_cluster_that_is_lost(server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "ANSWER", 2)
+    pieces = [(f"piece {number}", {"p": f"a/{number}"}) for number in range(50)]
+    with distributed.LocalCluster(1, 1, processes=False, dashboard_address=None) as lost:
+        coming = cluster.results(lost.scheduler_address, basename, pieces)
+        assert next(coming) in {"0", "1"}
+        lost.close()
+        with pytest.raises(SourceUnavailable, match="was lost or gave up"):
+            list(coming)
+
+
+def test_sqlite_is_not_read_from_another_machine(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"export on elsewhere alone, or share the catalog"):
+        workers.write_range("elsewhere", tmp_path, {}, cast("Any", None), tmp_path, "none")

@@ -7,13 +7,18 @@ import json
 import logging
 import os
 import time
+from collections.abc import Generator
 from datetime import date, timedelta
 from pathlib import Path
+from threading import Semaphore
 
 import polars as pl
 import pytest
 
-from ingest.loader import ingest
+from ingest.convert import Limits
+from ingest.day import Run
+from ingest.loader import Portion, ingest
+from ingest.memory import Guard, MemoryLimits
 from ingest.report import IngestReport, Outcome
 from ingest.source import DirectorySource, RemoteFile
 from lake.datasets import DATASETS, Dataset, pick
@@ -203,6 +208,47 @@ def test_a_data_set_that_cannot_be_listed(bucket: Bucket, error: Exception, part
     assert [item.dataset for item in report.ingested] == ["stocks_minute"]
     [entry] = report.as_dict()[part]
     assert (entry["dataset"], entry["date"]) == ("stocks_daily", None)
+
+
+def opened(bucket: Bucket) -> Run:
+    """What another process has of the same lake."""
+    guard = Guard(MemoryLimits(), 1)
+    return Run(bucket.layout, bucket.source, Limits(), True, guard, Semaphore(1))
+
+
+def test_days_that_nobody_is_left_to_do_can_be_tried_again(bucket: Bucket) -> None:
+    bucket.put(packed(bar("A")))
+    bucket.put(packed(bar("A", stamp=STAMP)), NEXT)
+
+    def spread(portions: list[Portion]) -> Generator[list[Outcome], None, None]:
+        yield opened(bucket).days(*portions[0])
+        raise SourceUnavailable("all workers are gone")
+
+    report = load(bucket, spread=spread)
+    assert [day.date for day in report.ingested] == [NEXT]
+    assert [(day.date, day.error, day.retry) for day in report.failed] == [
+        (DAY, "all workers are gone", True)
+    ]
+    assert [day.date for day in load(bucket).ingested] == [DAY]
+
+
+@pytest.mark.parametrize("name", ["stocks_daily", "stocks_minute"])
+def test_a_day_done_twice_is_reported_as_done(bucket: Bucket, name: str) -> None:
+    """As when a worker dies after its last rename, and another does its days again."""
+    bucket.put(packed(bar("A"), bar("B", high="1")), DAY, name)
+    bucket.put(packed(bar("A", stamp=STAMP)), NEXT, name)
+
+    def spread(portions: list[Portion]) -> Generator[list[Outcome], None, None]:
+        for portion in portions:
+            opened(bucket).days(*portion)
+            yield opened(bucket).days(*portion)
+
+    report = load(bucket, name, spread=spread)
+    assert [(day.date, day.rows, day.quarantined) for day in report.ingested] == [
+        (DAY, 1, 1),
+        (NEXT, 1, 0),
+    ]
+    assert (report.skipped, report.failed) == ([], [])
 
 
 def test_wrong_settings_end_the_run(bucket: Bucket) -> None:

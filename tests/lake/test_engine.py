@@ -36,7 +36,7 @@ def disk(monkeypatch):
 
 
 def expected(layout, order):
-    return ("1.0 GiB", 1, str(layout.temp), "8.0 GiB", order, "UTC")
+    return ("1.0 GiB", 1, str(layout.temp), "7.9 GiB", order, "UTC")
 
 
 def test_a_connection_of_our_own(tmp_path):
