@@ -32,11 +32,14 @@ BYTES_PER_BATCH_ROW = 1024
 CONFLICT, TRIES = "Transaction conflict", 4
 
 
-def arguments(datasets: list[Dataset]) -> list[str]:
-    """The dbt command that builds these data sets with all that they need.
+def arguments(datasets: list[Dataset], *, audit: bool = False) -> list[str]:
+    """The dbt command that builds these data sets with all that they need, or only tests them.
 
     Unit tests judge the code, not the data, so a nightly run leaves them out.
     """
+    if audit:
+        names = [dataset.name for dataset in datasets]
+        return ["test", "--exclude-resource-type", "unit_test", "--select", *names]
     # `@` takes what is made from a data set along, and all that those need.
     some = ["--select", *(f"@{dataset.name}" for dataset in datasets)]
     selection = some if len(datasets) < len(DATASETS) else []
@@ -67,8 +70,17 @@ def build(
     timing: Path | None = None,
     *,
     rebuild: bool = False,
+    audit: bool = False,
 ) -> dict[str, Any]:
     """Run dbt; give the models that were built and the nodes that failed.
+
+    Args:
+        layout: the lake.
+        limits: DuckDB's memory and threads.
+        datasets: what to build.
+        timing: where dbt is to write a profile of itself.
+        rebuild: build silver anew.
+        audit: only run the tests, which publish what passes them.
 
     Returns:
         `models`: names of the feature models that succeeded; `seconds` of each node; `failures`
@@ -84,7 +96,8 @@ def build(
         timing.parent.mkdir(parents=True, exist_ok=True)
         program += ["--record-timing-info", str(timing)]
     target = ["--target", "shared" if layout.shared else "local"]
-    command = [*program, *arguments(datasets), *target, *(["--full-refresh"] if rebuild else [])]
+    words = arguments(datasets, audit=audit)
+    command = [*program, *words, *target, *(["--full-refresh"] if rebuild else [])]
     for left in reversed(range(TRIES)):
         run_results.unlink(missing_ok=True)
         process = run(command, environment(layout, limits))

@@ -18,7 +18,7 @@ from gold_export.options import STORES, ExportOptions
 from gold_export.ranges import Range, Spread
 from gold_export.verify import verify
 from gold_export.versions import prepare
-from lake import catalog
+from lake import archive, catalog
 from lake.catalog import Published
 from lake.errors import QuantminiError
 from lake.profile import Limits
@@ -44,10 +44,12 @@ def export_stage(request: Request, bounds: Limits) -> list[dict[str, Any]]:
     memory, threads = bounds.duckdb_memory, bounds.max_workers
     with catalog.connect(layout, memory, threads, in_order=False) as connection:
         for store, made_from in todo.items():
-            if not layout.gold(store).exists() and not has_bars(connection, store, made_from[0]):
-                outcome.append({"store": store, "skipped": True})
-                continue
+            snapshots = made_from[0]
             try:
+                archive.check(connection, layout, snapshots)
+                if not layout.gold(store).exists() and not has_bars(connection, store, snapshots):
+                    outcome.append({"store": store, "skipped": True})
+                    continue
                 spread = _spread(request, served, made_from[1]) if request.cluster else None
                 done = export(connection, layout, store, *made_from, spread)
                 outcome.append(asdict(done))

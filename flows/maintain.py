@@ -27,9 +27,9 @@ def maintain(
     action: Annotated[
         Action,
         typer.Argument(
-            help="archive: put old files away. expire: drop old snapshots. compact: merge small "
-            "files, drop deleted rows. verify: compare each layer with the one below. all: these "
-            "four in order. rebuild: make silver anew from bronze."
+            help="archive: put old files and options away. expire: drop old snapshots. compact: "
+            "merge small files, drop deleted rows. verify: compare each layer with the one below. "
+            "all: these four in order. rebuild: make silver anew from bronze."
         ),
     ] = Action.all,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
@@ -67,11 +67,28 @@ def _of_compact(done: dict[str, Any]) -> list[str]:
 
 
 def _of_archive(done: dict[str, Any]) -> list[str]:
-    landing = done["landing"]
-    if landing["action"] == "keep":
-        return ["landing is kept (maintenance.landing)"]
+    landing, expired = done["landing"], done.get("expired_options")
     verb = "moved to archive/historical" if landing["action"] == "archive" else "dropped"
-    return [f"{landing['files']:,} landing files {verb}, {landing['bytes'] / 1e6:,.1f} MB"]
+    text = f"{landing['files']:,} landing files {verb}, {landing['bytes'] / 1e6:,.1f} MB"
+    if landing["action"] == "keep":
+        text = "landing is kept (maintenance.landing)"
+    return [text, *(_of_expired(expired) if expired else [])]
+
+
+def _of_expired(expired: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{month['dataset']} {month['rows']:,} rows that expired in {month['month']:%Y-%m} moved "
+        f"to archive/expired_options, {month['bytes'] / 1e6:,.1f} MB"
+        for month in expired["archived"]
+    ]
+    lines += [
+        f"{month['dataset']} of {month['month']:%Y-%m} stays in silver until it is published; run "
+        f"`quantmini transform {month['dataset']}`"
+        for month in expired["waiting"]
+    ]
+    if expired["deleted_files"]:
+        lines.append(f"{expired['deleted_files']:,} files deleted that no longer count")
+    return lines
 
 
 def _of_verify(done: dict[str, Any]) -> list[str]:

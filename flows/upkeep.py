@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
+from flows.archiving import archive_stage
+from flows.opening import opened, unneeded
 from flows.progress import bar, call
 from flows.recording import Step, recorded
 from flows.transform import transform
 from flows.verification import verify_stage
 from gold_export import versions
 from gold_export.options import STORES
-from lake import catalog, engine
+from lake import catalog
 from lake.datasets import DATASETS
 from lake.errors import NotBuilt
 from lake.layout import Layout
 from lake.lock import writing
 from lake.maintenance import backup, snapshots
 from lake.maintenance.compact import compact
-from lake.maintenance.landing import put_away
 from lake.maintenance.verify import unknown_files
 from lake.settings import Settings
 
-# A query that began before a file was replaced may still read it.
-GRACE = timedelta(days=1)
 # What `all` does, in this order: what is dropped first need not be merged.
 ALL = ("archive", "expire", "compact", "verify")
 
@@ -83,14 +79,6 @@ def check(layout: Layout) -> None:
         raise catalog.damaged(layout, "it fails its own check")
 
 
-@contextmanager
-def opened(settings: Settings, layout: Layout) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The lake for writing, on one thread: each more holds buffers of its own."""
-    with engine.connect(settings.limits().duckdb_memory, 1, layout.temp) as connection:
-        catalog.attach(connection, layout, read_only=False)
-        yield connection
-
-
 def expire_stage(settings: Settings, layout: Layout) -> dict[str, Any]:
     """Drop the snapshots that are old and that neither readers nor gold need."""
     needed = {(name, table.snapshot) for name, table in catalog.tables(layout).items()}
@@ -102,7 +90,7 @@ def expire_stage(settings: Settings, layout: Layout) -> dict[str, Any]:
         return {
             "dropped": dropped,
             "left": snapshots.count(connection),
-            "deleted_files": delete_scheduled(connection, settings, layout),
+            "deleted_files": snapshots.delete_scheduled(connection, unneeded(settings, layout)),
         }
 
 
@@ -112,31 +100,8 @@ def compact_stage(settings: Settings, layout: Layout) -> dict[str, Any]:
         changed = compact(connection, advance)
         return {
             "tables": [asdict(table) for table in changed],
-            "deleted_files": delete_scheduled(connection, settings, layout),
+            "deleted_files": snapshots.delete_scheduled(connection, unneeded(settings, layout)),
         }
-
-
-def delete_scheduled(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, layout: Layout
-) -> int:
-    """Delete replaced files, but none that a running query or a kept backup may need.
-
-    Backups of a shared catalog are the database's own, so those are spared that snapshots are.
-    """
-    limit = min(datetime.now(UTC) - GRACE, backup.oldest(layout))
-    if layout.shared:
-        limit -= timedelta(days=settings.maintenance.keep_snapshots_days)
-    return snapshots.delete_scheduled(connection, limit)
-
-
-def archive_stage(settings: Settings, layout: Layout) -> dict[str, Any]:
-    """Put the vendor's old files away, as the settings say."""
-    wanted = settings.maintenance
-    count = size = 0
-    if wanted.landing != "keep":
-        before = datetime.now(UTC).date() - timedelta(days=wanted.landing_days)
-        count, size = put_away(layout, before, drop=wanted.landing == "drop")
-    return {"landing": {"action": wanted.landing, "files": count, "bytes": size}}
 
 
 def rebuild_stage(settings: Settings, layout: Layout) -> dict[str, Any]:

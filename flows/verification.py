@@ -12,9 +12,9 @@ from gold_export import versions
 from gold_export.options import STORES
 from gold_export.verify import verify as verify_gold
 from ingest.verify import bronze_against_landing
-from lake import catalog, engine
+from lake import archive, catalog, engine
 from lake.datasets import DATASETS
-from lake.errors import NotBuilt
+from lake.errors import CorruptFile, NotBuilt
 from lake.layout import Layout
 from lake.maintenance.verify import Difference, silver_against_bronze, unknown_files
 from lake.settings import Settings
@@ -61,6 +61,11 @@ def _silver(settings: Settings, layout: Layout, failed: list[Difference]) -> dic
     with catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers, in_order=False) as lake:
         for name, dataset in DATASETS.items():
             if name in served:
+                try:
+                    archive.check(lake, layout, {name: served[name]})
+                except CorruptFile as error:
+                    failed.append(Difference(name, None, str(error)))
+                    continue
                 rows[name], differences = silver_against_bronze(lake, layout, dataset)
                 failed += differences
             elif layout.bronze_files(dataset):
@@ -81,8 +86,9 @@ def _gold(settings: Settings, layout: Layout, failed: list[Difference]) -> list[
             continue
         try:
             with catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers) as lake:
+                archive.check(lake, layout, made_from)
                 report = verify_gold(lake, layout, store)
-        except NotBuilt as error:
+        except (NotBuilt, CorruptFile) as error:
             found.append({"store": store, "error": str(error)})
             continue
         found.append(asdict(report))

@@ -55,17 +55,17 @@ def export(
         state = versions.read_state(versions.current(layout, store))
         return _report(state, began, skipped=True, incremental=False)
     versions.discard_unfinished(layout, store)
-    job = start(con, store, snapshots, runs or {}, options, spread)
+    job = start(con, layout, store, snapshots, runs or {}, options, spread)
     with registered(con, gold_factors=job.factors):
-        updated = update(job, layout)
-        folder, state = updated or _whole(job, layout)
+        updated = update(job)
+        folder, state = updated or _whole(job)
     versions.switch(layout, store, folder)
     return _report(state, began, skipped=False, incremental=updated is not None)
 
 
-def _whole(job: Job, layout: Layout) -> tuple[Path, dict[str, Any]]:
+def _whole(job: Job) -> tuple[Path, dict[str, Any]]:
     """A new version from all of silver."""
-    folder = versions.create(layout, job.store)
+    folder = versions.create(job.layout, job.store)
     try:
         return folder, build(job, folder)
     except BaseException:

@@ -9,7 +9,7 @@ import duckdb
 
 from gold_export import queries, selection
 from gold_export.job import Job, question
-from lake import changes
+from lake import archive, changes
 
 
 class Unusable(Exception):
@@ -66,12 +66,26 @@ def stage(job: Job, dataset: str, old: int) -> tuple[date, date] | None:
         source = f"(select *, 'insert' as change_type from silver.{dataset} limit 0)"
     else:
         bounds = f"{_start(job, dataset, old)}, {job.snapshots[dataset]}"
-        source = f"ducklake_table_changes('lake', 'silver', '{dataset}', {bounds})"
+        changed = f"from ducklake_table_changes('lake', 'silver', '{dataset}', {bounds})"
+        source = f"({' union all by name '.join([changed, *_archived(job, dataset, old)])})"
     sql = f"create or replace temp table gold_feed as from {source} as t where {condition}"
     job.con.execute(sql, given)
     _settle(job.con)
     [(first, last)] = job.con.execute("select min(date), max(date) from gold_feed").fetchall()
     return None if first is None else (first, last)
+
+
+def _archived(job: Job, dataset: str, old: int) -> list[str]:
+    """What the archive gained and lost meanwhile, so that what only moved there has not changed."""
+    before, now = (
+        set(archive.files(job.con, job.layout, dataset, snapshot))
+        for snapshot in (old, job.snapshots[dataset])
+    )
+    return [
+        f"select *, '{kind}' as change_type from {archive.reading(sorted(paths))}"
+        for kind, paths in (("insert", now - before), ("delete", before - now))
+        if paths
+    ]
 
 
 def _settle(con: duckdb.DuckDBPyConnection) -> None:

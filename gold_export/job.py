@@ -14,6 +14,7 @@ from gold_export.options import STORES, ExportOptions
 from lake.adjustment import ADJUSTMENTS
 from lake.datasets import DATASETS
 from lake.errors import UsageError
+from lake.layout import Layout
 
 if TYPE_CHECKING:
     from gold_export.ranges import Spread
@@ -31,6 +32,7 @@ class Job:
     """
 
     con: duckdb.DuckDBPyConnection
+    layout: Layout
     store: str
     snapshots: Mapping[str, int]
     runs: Mapping[str, str]
@@ -69,6 +71,7 @@ class Job:
 
 def start(
     con: duckdb.DuckDBPyConnection,
+    layout: Layout,
     store: str,
     snapshots: Mapping[str, int],
     runs: Mapping[str, str],
@@ -79,7 +82,8 @@ def start(
     published = "adjustment_factors" in snapshots
     found = factors.read(con, options.adjustment if published else "none")
     sets = {name: snapshots[name] for name in STORES[store] if name in snapshots}
-    return Job(con, store, snapshots, runs, options, found, identities(con, sets), spread)
+    tables = identities(con, sets)
+    return Job(con, layout, store, snapshots, runs, options, found, tables, spread)
 
 
 def identities(con: duckdb.DuckDBPyConnection, snapshots: Mapping[str, int]) -> dict[str, str]:

@@ -33,25 +33,24 @@ from gold_export.job import Job
 from gold_export.ranges import Range
 from gold_export.selection import Selection, frequency, registered, select
 from gold_export.series import Spans
-from lake.layout import Layout
 
 log = logging.getLogger(__name__)
 
 
-def update(job: Job, layout: Layout) -> tuple[Path, dict[str, Any]] | None:
+def update(job: Job) -> tuple[Path, dict[str, Any]] | None:
     """Bring a version that no reader has open to the published silver.
 
     Returns:
         Its folder, complete but not yet switched to, and its state; None where the store has to
         be exported whole, whatever the reason.
     """
-    for folder in versions.complete(layout, job.store):
+    for folder in versions.complete(job.layout, job.store):
         state = versions.read_state(folder)
         private = folder
         try:
             feed.check(job, state)
-            if folder == versions.current(layout, job.store):
-                private = versions.copy(layout, job.store)
+            if folder == versions.current(job.layout, job.store):
+                private = versions.copy(job.layout, job.store)
             (private / versions.STATE).unlink()
             old, chosen = state["made_from"]["snapshots"], state["fields"]
             refactored = factors.changed(job.con, factors.kept(private), job.factors)

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import duckdb_extensions
 
-from lake import engine, shared
+from lake import archive, engine, shared
 from lake.datasets import DATASETS
 from lake.errors import CorruptFile, NotBuilt
 from lake.files import read_json
@@ -124,9 +124,11 @@ def connect(
     *,
     in_order: bool = True,
     served: Mapping[str, Published] | None = None,
+    archived: bool = True,
 ) -> duckdb.DuckDBPyConnection:
     """A connection whose `silver.<table>` are the published snapshots, read-only.
 
+    `archive.<data set>`, of options, has the rows that left silver for the archive too.
     `metadata.<table>` are the marts that dbt leaves as Parquet files. Files outside the lake are
     out of reach. Stages use it; people use `lake.connect`, which also keeps a COPY from writing
     into the lake.
@@ -137,6 +139,7 @@ def connect(
         threads: at the same time.
         in_order: whether rows come in the order of their files (`lake.engine`).
         served: what to serve; what is published now by default.
+        archived: whether `silver.<data set>` is all of `archive.<data set>`, as stages want it.
 
     Raises:
         NotBuilt: the lake holds no published data set yet.
@@ -149,7 +152,7 @@ def connect(
     connection = engine.connect(memory_limit, threads, layout.temp, in_order=in_order)
     try:
         attach(connection, layout, read_only=True)
-        _serve(connection, served)
+        _serve(connection, layout, served, archived=archived)
     except duckdb.Error as error:
         if layout.shared:
             raise
@@ -161,14 +164,23 @@ def connect(
     return connection
 
 
-def _serve(connection: duckdb.DuckDBPyConnection, served: Mapping[str, Published]) -> None:
-    """Make `silver.<table>` of the published snapshots."""
+def _serve(
+    connection: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    served: Mapping[str, Published],
+    *,
+    archived: bool,
+) -> None:
+    """Make `silver.<table>` and `archive.<data set>` of the published snapshots."""
     connection.execute("CREATE SCHEMA silver")
+    connection.execute("CREATE SCHEMA archive")
     for name, table in served.items():
-        connection.execute(
-            f"CREATE VIEW silver.{name} AS "
-            f"SELECT * FROM lake.silver.{name} AT (VERSION => {table.snapshot})"
-        )
+        rows = f"SELECT * FROM lake.silver.{name} AT (VERSION => {table.snapshot})"
+        if name in archive.NAMES:
+            every = archive.every_row(connection, layout, name, table.snapshot)
+            connection.execute(f"CREATE VIEW archive.{name} AS {every}")
+            rows = every if archived else rows
+        connection.execute(f"CREATE VIEW silver.{name} AS {rows}")
 
 
 def damaged(layout: Layout, why: str) -> CorruptFile:

@@ -46,7 +46,7 @@ def explain_bars(
     Args:
         ask: runs SQL on the lake.
         names: where to look for close names: a table and its column.
-        table: where the bars should be.
+        table: where the bars should be, with its schema.
         key: its instrument column.
         wanted: all that was asked for; empty for everything.
         missing: what is not in the answer.
@@ -56,15 +56,16 @@ def explain_bars(
         UsageError: a name is unknown, or there are no bars on these dates.
     """
     spans = f"""
-        SELECT {key}, min(date), max(date) FROM silver.{table}
+        SELECT {key}, min(date), max(date) FROM {table}
         WHERE {key} IN (SELECT unnest($names::varchar[])) GROUP BY 1
     """
+    label = table.partition(".")[2]
     known = {name: span for name, *span in ask(spans, names=sorted(missing))}
-    unknown(ask, *names, missing - set(known), table)
+    unknown(ask, *names, missing - set(known), label)
     if missing != wanted:
         return
-    [ends] = ask(f"SELECT min(date), max(date) FROM silver.{table}")
-    outside(table, ends, dates)
+    [ends] = ask(f"SELECT min(date), max(date) FROM {table}")
+    outside(label, ends, dates)
     for name in sorted(known):
         outside(name, known[name], dates)
 
@@ -124,7 +125,7 @@ def explain_chain(ask: Ask, names: tuple[str, str], underlying: str, day: date) 
     Raises:
         UsageError: always.
     """
-    sql = "SELECT DISTINCT date FROM silver.options_daily WHERE underlying = $name ORDER BY 1"
+    sql = "SELECT DISTINCT date FROM archive.options_daily WHERE underlying = $name ORDER BY 1"
     days = [found for (found,) in ask(sql, name=underlying)]
     if not days:
         unknown(ask, *names, [underlying], "options_daily")

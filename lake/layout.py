@@ -31,6 +31,10 @@ class Layout:
         """The vendor's file, once it is old and no longer in landing."""
         return self.root / f"archive/historical/{dataset.name}/{day:%Y/%m/%Y-%m-%d}.csv.gz"
 
+    def expired_options(self, dataset: str) -> Path:
+        """The folder of expired contracts that left silver, a file a month of expiries."""
+        return self.root / "archive/expired_options" / dataset
+
     def landed(self, dataset: Dataset, day: date) -> Path | None:
         """The vendor's file, wherever it is kept; None where it is not."""
         places = (self.landing(dataset, day), self.historical(dataset, day))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from lake import adjustment
+from lake.archive import NAMES
 from lake.datasets import DATASETS, pick
 from lake.errors import UsageError
 
@@ -26,7 +27,7 @@ TABLES = {
 CHAIN = """
     SELECT expiration_date, strike_price, contract_type,
         * EXCLUDE (expiration_date, strike_price, contract_type)
-    FROM silver.options_daily
+    FROM archive.options_daily
     WHERE underlying = getvariable('underlying') AND date = getvariable('date')
     ORDER BY expiration_date, strike_price, contract_type, ticker
 """
@@ -39,6 +40,11 @@ class BarsOf:
     table: str
     dataset: str
     freq: str
+
+    @property
+    def source(self) -> str:
+        """The table as SQL names it, with the archive where it has a part there."""
+        return f"{'archive' if self.table in NAMES else 'silver'}.{self.table}"
 
     @property
     def key(self) -> str:
@@ -132,15 +138,15 @@ def bars_sql(
     where = " AND ".join([f"t.{among}", *span])
     order = f"ORDER BY {key}, {bars.time}"
     if not adjusted:
-        return f"SELECT * FROM silver.{bars.table} AS t WHERE {where} {order}"
+        return f"SELECT * FROM {bars.source} AS t WHERE {where} {order}"
     if DATASETS[bars.dataset].asset != "stocks":
         raise UsageError("option contracts have no adjusted bars")
     factors = adjustment.factors("splits_and_dividends") + f" WHERE {among}"
     joined = adjustment.join(f"({factors})", "t.symbol", "t.date")
     if bars.period != "day":
         return f"{_longer(bars.period, joined, where)} {order}"
-    columns, table = _columns(bars.table), bars.table
-    return f"SELECT {columns} FROM silver.{table} AS t {joined} WHERE {where} {order}"
+    columns = _columns(bars.table)
+    return f"SELECT {columns} FROM {bars.source} AS t {joined} WHERE {where} {order}"
 
 
 def _among(key: str, symbols: int | None) -> str:

@@ -19,7 +19,7 @@ Date = dt.date | str | None
 
 
 class Lake:
-    """`silver.*` and `metadata.*` as they were published when this was opened.
+    """`silver.*`, `archive.*` and `metadata.*` as they were published when this was opened.
 
     Every question reads that same moment, also while a run writes and publishes. Threads may share
     it; a forked process opens its own. `connect` makes one.
@@ -93,8 +93,8 @@ class Lake:
         mart = ("symbols", "symbol") if stocks else ("contracts", "ticker")
 
         def explain(missing: frozenset[str]) -> None:
-            pool = self._pool(*mart, bars.table, bars.key)
-            found = (bars.table, bars.key, wanted, missing)
+            pool = self._pool(*mart, bars.source, bars.key)
+            found = (bars.source, bars.key, wanted, missing)
             hints.explain_bars(self._ask(), pool, *found, (first, last))
 
         return Answer(
@@ -121,13 +121,13 @@ class Lake:
             raise UsageError(f"an underlying is text, not {underlying!r}")
         self._need("options_daily")
         if date is None:
-            [(date,)] = self._ask()("SELECT max(date) FROM silver.options_daily")
+            [(date,)] = self._ask()("SELECT max(date) FROM archive.options_daily")
         if date is None:
             raise NotBuilt("options_daily holds no bar; run `quantmini run options_daily`")
         day = market.as_date(date)
 
         def explain(_: frozenset[str]) -> None:
-            pool = self._pool("chains", "underlying", "options_daily", "underlying")
+            pool = self._pool("chains", "underlying", "archive.options_daily", "underlying")
             hints.explain_chain(self._ask(), pool, underlying, day)
 
         return Answer(
@@ -156,7 +156,7 @@ class Lake:
     def _pool(self, mart: str, column: str, table: str, otherwise: str) -> tuple[str, str]:
         """Where names are looked up: a mart where it is there, else the bars themselves."""
         there = any(path.stem == mart for path in self._reading.layout.marts())
-        return (f"metadata.{mart}", column) if there else (f"silver.{table}", otherwise)
+        return (f"metadata.{mart}", column) if there else (table, otherwise)
 
     def _ask(self) -> hints.Ask:
         return hints.asking(self._reading.cursor())

@@ -37,7 +37,9 @@ class Reading:
     def __init__(self, layout: Layout, memory_limit: str, threads: int, cache_bytes: int) -> None:
         self.layout = layout
         self.served = catalog.tables(layout)
-        self.connection = catalog.connect(layout, memory_limit, threads, served=self.served)
+        self.connection = catalog.connect(
+            layout, memory_limit, threads, served=self.served, archived=False
+        )
         self.cursors = Cursors(self.connection)
         self._cache = QueryCache(layout.query_cache, cache_bytes)
 
@@ -107,7 +109,7 @@ class Reading:
         for name in sorted(statement.tables):
             schema, table = name.split(".")
             with contextlib.suppress(KeyError, FileNotFoundError):
-                if schema == "silver":
+                if schema in ("silver", "archive"):
                     facts.append([name, self.served[table].snapshot, self.served[table].run])
                 else:
                     stat = marts[table].stat()

@@ -42,7 +42,7 @@ class Statement:
         sql: as it was given.
         normal: the same for queries that differ in comments, spaces and capitals of keywords only.
         tables: `schema.table`, in small letters, of all that it reads, where it names nothing but
-            tables of silver and metadata; None where it reads something else, or where the next
+            tables of these schemas; None where it reads something else, or where the next
             call may give other rows.
     """
 
@@ -143,7 +143,7 @@ def _tables(found: list[dict[str, Any]]) -> frozenset[str] | None:
         catalog, schema, name = (
             str(node[part]).lower() for part in ("catalog_name", "schema_name", "table_name")
         )
-        if catalog or schema not in ("silver", "metadata"):
+        if catalog or schema not in ("silver", "archive", "metadata"):
             if catalog or schema or name not in named:
                 return None
         else:

@@ -43,7 +43,8 @@
         {% set rows = "date >= date '" ~ units[0] ~ "' and date < date '" ~ end
             ~ "' and date_trunc('" ~ period ~ "', date) in " ~ dates(units) %}
     {% endif %}
-    {% do run_query("create or replace temp view source_bars as select * from lake.silver." ~ source ~ " where " ~ rows) %}
+    {% do run_query("create or replace temp view source_bars as select * from ("
+        ~ all_rows(api.Relation.create('lake', 'silver', source)) ~ ") where " ~ rows) %}
     {% do run_query("create or replace temp table splits as " ~ applied_splits(source)) %}
 {% endmacro %}
 

@@ -10,6 +10,7 @@
     {%- do refuse_to_forget() %}
     {%- do find_pending(this.identifier, is_incremental()) %}
     {%- do stage_reference(is_incremental()) %}
+    {%- if is_incremental() %}{% do bring_back() %}{% endif %}
     {%- do stage(0, is_incremental()) %}
     {{ delete_replaced(0) if is_incremental() else 'select 1' }}
     {%- endif %}
@@ -71,6 +72,7 @@
     {%- if not (is_incremental() if known is none else known) %}
     delete from {{ ledger(this.identifier) }};
     {{ record_reference() }}
+    {{ record_restored(this.identifier) if has_archive(this.identifier) }}
     {%- elif days %}
     delete from {{ ledger(this.identifier) }} where date in {{ dates(days) }};
     {%- endif %}

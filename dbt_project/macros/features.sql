@@ -128,6 +128,10 @@
     end
 {%- endmacro %}
 
+{% macro expiration(ticker) -%}
+    {{ date_of("'20' || " ~ ticker_slice(ticker, -15, -10)) }}
+{%- endmacro %}
+
 {% macro option_contracts(bars) -%}
     {#- The contract's facts, read from the right of its ticker: 8 digits of strike times 1000, C or P,
         YYMMDD; the rest after `O:` is the root. One row a contract. -#}
@@ -145,7 +149,7 @@
             ticker,
             {{ ticker_slice('ticker', 3, -16) }} as root,
             {{ plain_root('ticker') }} as plain_root,
-            {{ date_of("'20' || " ~ ticker_slice('ticker', -15, -10)) }} as expiration_date,
+            {{ expiration('ticker') }} as expiration_date,
             case {{ ticker_slice('ticker', -9, -9) }} when 'C' then 'call' else 'put' end as contract_type,
             ({{ ticker_slice('ticker', -8, -1) }}::bigint * 0.001)::decimal(9, 3) as strike_price
         from (select distinct ticker from {{ bars }})

@@ -116,7 +116,7 @@
     select {{ columns.keys() | join(', ') }} from {{ source('polygon_reference', table) }}
 {% endmacro %}
 
-{% macro spark__changed_dates(relation) %}
+{% macro spark__changed_dates(relation, gained) %}
     {#- Nothing is published from Spark, so the gate looks at every row. -#}
     {{- return(none) -}}
 {% endmacro %}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lake.files import sync
 from lake.layout import Layout
 
 STAMP = "%Y%m%dT%H%M%S.%fZ"
@@ -40,7 +40,7 @@ def back_up(layout: Layout, before: str, keep: int) -> Path | None:
             if path.exists():
                 shutil.copy2(path, draft / path.name)
         for path in draft.iterdir():
-            _sync(path)
+            sync(path)
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -97,11 +97,3 @@ def _copy(catalog: Path, target: Path) -> None:
 
 def _reading(catalog: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{catalog.as_uri()}?mode=ro", uri=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -35,13 +35,18 @@ def expire(
     floor = min((change for change in changes if change is not None), default=None)
     sql = "SELECT snapshot_id FROM ducklake_snapshots('lake') WHERE snapshot_time < ? ORDER BY ALL"
     old = [row[0] for row in connection.execute(sql, [older_than]).fetchall()]
-    [(newest,)] = connection.execute(
-        "SELECT max(snapshot_id) FROM ducklake_snapshots('lake')"
-    ).fetchall()
-    gone = sorted({n for n in old if n < newest and (floor is None or n < floor)} - kept)
+    last = newest(connection)
+    gone = sorted({n for n in old if n < last and (floor is None or n < floor)} - kept)
     if gone:
         connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => {gone})")
     return len(gone)
+
+
+def newest(connection: duckdb.DuckDBPyConnection) -> int:
+    """The newest snapshot."""
+    sql = "SELECT max(snapshot_id) FROM ducklake_snapshots('lake')"
+    [(found,)] = connection.execute(sql).fetchall()
+    return int(found)
 
 
 def count(connection: duckdb.DuckDBPyConnection) -> int:

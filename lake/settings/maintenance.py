@@ -23,3 +23,6 @@ class Maintenance(Section):
     moves them to `archive/historical`, which may be a slower disk; `drop` deletes them."""
     landing_days: int = Field(default=365, ge=1)
     """Days after which a day is old enough for that."""
+    expired_options_months: int | None = Field(default=None, ge=1)
+    """Months after which `archive` moves expired contracts out of silver, into
+    `archive/expired_options`; without it they stay. Not for a lake that several machines share."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -20,14 +20,21 @@ SYMBOLS = ["AAA", "BBB", "NA", "aaa"]
 CONTRACTS = ["O:AAA240419C00010000", "O:BBB240419P00020500", "O:AAA1240419C00010000"]
 
 
-def write_day(root: Path, name: str, day: date, seed: int = 0, spread: float = 0.05) -> None:
+def write_day(
+    root: Path,
+    name: str,
+    day: date,
+    seed: int = 0,
+    spread: float = 0.05,
+    contracts: Sequence[str] = CONTRACTS,
+) -> None:
     """One bronze day of a few instruments; `seed` makes another version of the same day.
 
     With a negative `spread` highs lie below lows, as validation would never let through.
     """
     dataset = DATASETS[name]
     rng = np.random.default_rng([seed, day.toordinal(), len(name)])
-    names = [n for n in (SYMBOLS if dataset.asset == "stocks" else CONTRACTS) if rng.random() < 0.8]
+    names = [n for n in (SYMBOLS if dataset.asset == "stocks" else contracts) if rng.random() < 0.8]
     minutes = 5 if dataset.minute else 1
     rows = [
         (symbol, day, minute, float(rng.integers(900, 1100)) / 100, int(rng.integers(0, 500)))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pyarrow as pa
 
-from lake import catalog
+from lake import archive, catalog
 from lake.datasets import DATASETS
 from lake.layout import Layout
 from lake.maintenance import snapshots
@@ -21,11 +21,12 @@ class Lakehouse:
 
     def __init__(self, layout: Layout) -> None:
         layout.catalog.parent.mkdir(parents=True, exist_ok=True)
+        self.layout = layout
         self.con = duckdb.connect(config={"threads": 2})
         self.con.execute("set timezone = 'UTC'")
         catalog.install_extensions(self.con)
         self.con.execute(catalog.attach_sql(layout, read_only=False))
-        self.run("create schema lake.silver", "create schema silver")
+        self.run("create schema lake.silver", "create schema lake.metadata", "create schema silver")
 
     def run(self, *statements: str, **tables: pa.Table) -> None:
         """Run statements, which make one snapshot of the lake each."""
@@ -90,8 +91,6 @@ class Lakehouse:
         newest = "select max(snapshot_id) from ducklake_snapshots('lake')"
         [(snapshot,)] = self.con.execute(newest).fetchall()
         for name in names:
-            self.run(
-                f"create or replace view memory.silver.{name} as "
-                f"from lake.silver.{name} at (version => {snapshot})"
-            )
+            rows = archive.every_row(self.con, self.layout, name, snapshot)
+            self.run(f"create or replace view memory.silver.{name} as {rows}")
         return dict.fromkeys(names, snapshot)

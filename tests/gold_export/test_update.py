@@ -11,6 +11,8 @@ import pytest
 
 from gold_export import store_files, versions
 from gold_export.options import STORES, ExportOptions
+from lake import archive
+from lake.maintenance import expired
 from tests.gold_export import actions, market
 from tests.gold_export.case import Case
 from tests.gold_export.conftest import contents
@@ -65,6 +67,31 @@ def test_a_data_set_without_a_bar_does_not_hold_up_the_other(tmp_path):
     assert made.update().incremental
     made.house.insert("options_minute", bars("options_minute", contracts, market.SESSIONS[8:9]))
     assert not made.update().incremental
+
+
+def test_what_only_moves_to_the_archive_and_back_has_not_changed(tmp_path, monkeypatch):
+    name, contracts = "options_daily", [f"O:{ticker}241220C00010000" for ticker in TICKERS]
+    made = Case(tmp_path, "options", ExportOptions())
+    made.tables = {name}
+    made.house.make(name, bars(name, contracts, market.SESSIONS[:8]))
+    made.update()
+    versions.prepare(made.layout, "options")
+    served = made.house.publish(name)[name]
+    month = expired.archive(made.house.con, made.layout, name, served, date(2024, 12, 1))
+    assert month.rows == 8 * len(contracts)
+    with monkeypatch.context() as patch:
+        patch.setattr(store_files, "write_file", None)
+        assert made.export().incremental
+    assert made.update().skipped
+
+    [path] = archive.files(made.house.con, made.layout, name, made.house.publish(name)[name])
+    made.house.run(
+        f"insert into lake.silver.{name} from '{path}'",
+        f"update {archive.LEDGER} set restored = now()",
+    )
+    made.house.replace(name, bars(name, contracts[:2], market.SESSIONS[4:5], seed=9))
+    made.house.insert(name, bars(name, contracts[2:], market.SESSIONS[8:9]))
+    assert made.update().incremental
 
 
 def test_gaps_are_nan_and_a_stopped_instrument_can_return(case):

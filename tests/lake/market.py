@@ -50,7 +50,7 @@ TABLES = {
     """,
     "options_daily": f"""
         SELECT 'O:AAPL240621' || side || lpad((strike * 1000)::varchar, 8, '0') AS ticker, date,
-            'AAPL' AS underlying, DATE '2024-06-21' AS expiration_date,
+            date::timestamptz AS ts, 'AAPL' AS underlying, DATE '2024-06-21' AS expiration_date,
             if(side = 'C', 'call', 'put') AS contract_type, strike::decimal(9, 3) AS strike_price,
             {PRICES.format(n="strike")}
         FROM days, (VALUES ('C'), ('P')) AS s (side), range(9, 13) AS k (strike)
@@ -90,7 +90,7 @@ def make(root: Path) -> Layout:
     folder = layout.watermarks("stocks").parent
     folder.mkdir(parents=True)
     with writing(layout) as connection:
-        connection.execute("CREATE SCHEMA lake.silver")
+        connection.execute("CREATE SCHEMA lake.silver; CREATE SCHEMA lake.metadata")
         connection.execute("CREATE TEMP TABLE names (symbol VARCHAR)")
         connection.executemany("INSERT INTO names VALUES (?)", [[name] for name in SYMBOLS])
         connection.execute(f"CREATE TEMP TABLE days AS {DAYS}")

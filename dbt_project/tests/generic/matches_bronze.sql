@@ -1,17 +1,14 @@
 {% test matches_bronze(model, dataset) %}
-    {#- Every bronze day is in silver with the same number of rows, and silver has no other day.
-        Bronze counts come from the files' footers; silver's days from the rows under test. -#}
+    {#- Every bronze day is in silver, or in its archive, with the same number of rows, and silver has no other
+        day. Bronze counts come from the files' footers. `model` says whose test this is. -#}
+    {%- set changed = changed_dates(ref(dataset)) if execute else none %}
+    {%- set inside = 'true' if changed is none else 'date in ' ~ dates(changed) if changed else 'false' %}
     with bronze as (
-        select days.date, days.rows
-        from ({{ bronze_days(dataset) }}) as days
-        {%- set changed = changed_dates(ref(dataset)) if execute else none %}
-        {%- if changed is not none %}
-        where {{ 'days.date in ' ~ dates(changed) if changed else 'false' }}
-        {%- endif %}
+        select date, rows from ({{ bronze_days(dataset) }}) as days where {{ inside }}
     ),
 
     silver as (
-        select date, count(*) as rows from {{ model }} group by date
+        select date, count(*) as rows from ({{ all_rows(ref(dataset)) }}) as kept where {{ inside }} group by date
     ),
 
     ledger as (
@@ -27,4 +24,5 @@
     where coalesce(bronze.rows, 0) <> coalesce(silver.rows, 0)
     union all
     select date, null, null from missing
+    {#- {{ model }} -#}
 {% endtest %}

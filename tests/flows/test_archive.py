@@ -1,0 +1,113 @@
+"""Expired options by the command a user runs: out of silver, and nobody misses them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lake
+from flows.archiving import archive_stage
+from flows.exporting import export_stage
+from flows.request import Request
+from lake import catalog
+from lake.archive import NAMES
+from lake.datasets import DATASETS, pick
+from lake.errors import UsageError
+from lake.layout import Layout
+from lake.maintenance.verify import silver_against_bronze
+from lake.settings import Settings, load
+from lake.settings.lake import Lake as Place
+from tests.conftest import Ran, quantmini
+
+MONTHS = {"QUANTMINI_MAINTENANCE__EXPIRED_OPTIONS_MONTHS": "1"}
+
+
+def rows(layout: Layout) -> dict[str, list[Any]]:
+    """Every row of options, archived or not."""
+    with catalog.connect(layout, "1GB", 2) as opened:
+        return {
+            name: opened.sql(f"SELECT * FROM silver.{name} ORDER BY ALL").fetchall()
+            for name in NAMES
+        }
+
+
+def content(store: Path) -> dict[str, str]:
+    """All files of a Qlib store but its state, which names the snapshot."""
+    return {
+        str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(store.rglob("*"))
+        if path.is_file() and path.name != "export.json"
+    }
+
+
+def exported(layout: Layout) -> dict[str, Any]:
+    """The outcome of the store of options."""
+    settings = Settings(lake=Place(root=layout.root))
+    asked = Request(settings, pick(["options_daily"]), command="export")
+    [outcome] = export_stage(asked, settings.limits())
+    return outcome
+
+
+@pytest.mark.slow
+def test_archived_options_are_missed_by_nobody(ran: Ran, tmp_path: Path) -> None:
+    layout = Layout(shutil.copytree(ran.layout.root, tmp_path / "lake", symlinks=True))
+    before, gold = rows(layout), content(layout.gold("options").resolve())
+
+    ended = quantmini(layout.root, "maintain", "archive", "--json", **MONTHS)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    [done] = json.loads(ended.stdout)["actions"]
+    moved = dict.fromkeys(NAMES, 0)
+    for month in done["expired_options"]["archived"]:
+        moved[month["dataset"]] += month["rows"]
+    assert moved == {name: len(before[name]) for name in NAMES}
+    assert done["expired_options"]["waiting"] == []
+    assert rows(layout) == before
+    ticker = before["options_daily"][0][0]
+    with lake.connect(layout.root) as db:
+        for name in NAMES:
+            assert db.sql(f"SELECT count(*) FROM silver.{name}").fetchall() == [(0,)]
+            found = db.sql(f"SELECT * FROM archive.{name} ORDER BY ALL").fetchall()
+            assert found == before[name]
+        assert db.bars(ticker).fetchall() == [
+            row for row in before["options_daily"] if row[0] == ticker
+        ]
+        assert db.chain("NA").fetchall()
+
+    # A store that is updated and one made anew are the same as before.
+    assert exported(layout)["incremental"]
+    assert content(layout.gold("options").resolve()) == gold
+    layout.gold("options").unlink()
+    shutil.rmtree(layout.gold_versions("options"))
+    [path, *_] = sorted(layout.expired_options("options_daily").iterdir())
+    path.rename(tmp_path / path.name)
+    assert f"{path} is missing; put it back" in exported(layout)["error"]
+    (tmp_path / path.name).rename(path)
+    assert not exported(layout)["incremental"]
+    assert content(layout.gold("options").resolve()) == gold
+    with catalog.connect(layout, "1GB", 2) as opened:
+        for name in NAMES:
+            _, differences = silver_against_bronze(opened, layout, DATASETS[name])
+            assert differences == []
+    again = quantmini(layout.root, "run", "--source", str(ran.source))
+    assert again.stdout.startswith("nothing to do"), again.stdout
+
+
+def test_a_shared_lake_refuses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Before anything is touched: neither the database nor the bucket is there."""
+    for name, value in {
+        "MAINTENANCE__EXPIRED_OPTIONS_MONTHS": "1",
+        "LAKE__CATALOG": "postgresql://nobody:nothing@127.0.0.1:1/none",
+        "LAKE__DATA_PATH": "s3://none/none",
+        "LAKE__S3_ACCESS_KEY_ID": "none",
+        "LAKE__S3_SECRET_ACCESS_KEY": "none",
+        "LAKE__ROOT": str(tmp_path),
+    }.items():
+        monkeypatch.setenv(f"QUANTMINI_{name}", value)
+    settings = load()
+    with pytest.raises(UsageError, match="expired_options_months is not for"):
+        archive_stage(settings, settings.lake.layout())
