@@ -83,7 +83,7 @@ def built(ran: Ran, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]
         dbt.build("--exclude", *ALIKE)
         after, grown = files(warehouse), contents(warehouse)
     names = [f"+{name}" for name in DATASETS]
-    run = Dbt(base)(
+    run = Dbt(tmp_path_factory.mktemp("dbt"))(
         lake, "build", "--select", *names, "--exclude-resource-type", "test", "unit_test"
     )
     assert run.returncode == 0, run.stdout
