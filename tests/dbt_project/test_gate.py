@@ -30,18 +30,18 @@ def served(root: Path, name: str) -> list[date]:
 
 def test_a_failed_gate_keeps_yesterday_in_service(tmp_path: Path) -> None:
     layout, bounds = Layout(tmp_path), limits()
-    stocks = pick(["stocks_daily", "stocks_minute"])
-    for dataset in stocks:
+    both = pick(["stocks_daily", "options_minute"])
+    for dataset in both:
         for day in DAYS[:2]:
             write_day(tmp_path, dataset.name, day)
-    assert transform(layout, bounds, stocks, {}).passed
+    assert transform(layout, bounds, both, {}).passed
     before = published(layout)
 
     write_day(tmp_path, "stocks_daily", DAYS[2], spread=-0.05)
-    write_day(tmp_path, "stocks_minute", DAYS[2])
+    write_day(tmp_path, "options_minute", DAYS[2])
     # The second time nothing is new in silver, and the verdict stands all the same.
     for _ in range(2):
-        gate = transform(layout, bounds, stocks, {})
+        gate = transform(layout, bounds, both, {})
         assert gate.verdicts["stocks_daily"] == "failed"
         assert published(layout)["stocks_daily"] == before["stocks_daily"]
         assert served(tmp_path, "stocks_daily") == DAYS[:2]
@@ -52,7 +52,7 @@ def test_a_failed_gate_keeps_yesterday_in_service(tmp_path: Path) -> None:
     with connect(layout, "1GB", 2) as lake:
         assert lake.sql(f"SELECT DISTINCT date FROM '{rows}'").fetchall() == [(DAYS[2],)]
     assert "stay at their last published snapshot" in text
-    assert served(tmp_path, "stocks_minute") == DAYS
+    assert served(tmp_path, "options_minute") == DAYS
 
     write_day(tmp_path, "stocks_daily", DAYS[2], seed=1)
     assert transform(layout, bounds, pick(["stocks_daily"]), {}).verdicts == {
