@@ -66,7 +66,6 @@ def sections(root: Path, quick: bool) -> list[Section]:
         "costs less than the full export.",
         costs,
     )
-    section.bars = {label: v for label, v in section.bars.items() if "update" not in label}
     return [section]
 
 
