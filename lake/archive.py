@@ -70,7 +70,11 @@ def every_row(
     silver = f"SELECT * FROM lake.silver.{dataset} AT (VERSION => {snapshot})"
     paths = files(connection, layout, dataset, snapshot)
     if text := _missing(paths):
-        return f"{silver} UNION ALL BY NAME SELECT '' AS ticker WHERE error({quoted(text)})"
+        # In every column: a condition on one that is always null would spare it the error.
+        wrong = f"error({quoted(text)})"
+        columns = connection.execute(f"{silver} LIMIT 0").description or []
+        each = ", ".join(f'{wrong} AS "{column}"' for column, *_ in columns)
+        return f"{silver} UNION ALL BY NAME SELECT {each} WHERE {wrong}"
     return f"{silver} UNION ALL BY NAME FROM {reading(paths)}" if paths else silver
 
 

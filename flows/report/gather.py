@@ -14,7 +14,7 @@ from flows.report.chain import Chain, chain
 from flows.report.coverage import Day, coverage
 from flows.report.forms import Forms, forms
 from flows.status import UNREADABLE, status
-from lake import catalog, engine
+from lake import archive, catalog, engine
 from lake.datasets import DATASETS
 from lake.errors import NotBuilt, UsageError
 from lake.layout import Layout
@@ -62,6 +62,7 @@ def gather(
     Raises:
         NotBuilt: there is nothing to report on.
         UsageError: the symbol, underlying or date has no bars.
+        CorruptFile: a file of the archive is missing.
     """
     if not any(layout.bronze_files(dataset) for dataset in DATASETS.values()):
         raise NotBuilt(
@@ -70,6 +71,7 @@ def gather(
     health = status(layout, bounds, adjustment, now)
     lake, served = open_lake(layout, bounds)
     with lake:
+        archive.check(lake, layout, {name: table.snapshot for name, table in served.items()})
         days = {
             name: coverage(lake, layout, dataset, snapshot(served, name), until(health, name))
             for name, dataset in DATASETS.items()

@@ -76,8 +76,13 @@ def test_a_missing_file_fails_its_own_queries_alone(own: Layout) -> None:
     path.unlink()
     with lake.connect(own.root) as db:
         assert db.bars("NA").fetchall()
-        with pytest.raises(QueryFailed, match=f"{path.name} is missing; put it back, or run"):
-            db.sql(f"SELECT count(*) FROM archive.{NAME}").fetchall()
+        for question in (
+            db.sql(f"SELECT count(*) FROM archive.{NAME}"),
+            db.sql(f"SELECT max(date) FROM archive.{NAME} WHERE strike_price = 1 LIMIT 1"),
+            db.chain("AAPL", "2024-06-03"),
+        ):
+            with pytest.raises(QueryFailed, match=f"{path.name} is missing; put it back, or run"):
+                question.fetchall()
 
 
 def test_files_are_deleted_once_nothing_can_need_them(own: Layout) -> None:
