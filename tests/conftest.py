@@ -33,13 +33,9 @@ def quantmini(lake: Path, *arguments: str, **environment: str) -> subprocess.Com
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first, so that no long one is left for the end alone.
-
-    Of these the last folders do: lake's and Spark's files take longest.
-    """
+    """Files with slow tests come first, so that no long one is left for the end alone."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    folders = sorted({item.path.parent for item in items}, reverse=True)
-    items.sort(key=lambda item: (item.path not in slow, folders.index(item.path.parent)))
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,9 @@ def call(arguments: list[str], environment: dict[str, str], output: Path) -> Non
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.chdir(PROJECT / "dbt_project")
+    # The fork server keeps what was set when it began, maybe for another test.
+    for name in [name for name in os.environ if name.startswith("QUANTMINI_")]:
+        del os.environ[name]
     os.environ.update(environment)
     sys.argv = ["dbt", *arguments]
     try:
@@ -50,7 +53,8 @@ class Dbt:
         link = self.target / "lake"
         link.unlink(missing_ok=True)
         link.symlink_to(lake)
-        environment = {
+        own = {key: value for key, value in os.environ.items() if key.startswith("QUANTMINI_")}
+        environment = own | {
             "QUANTMINI_LAKE": str(link),
             "QUANTMINI_BATCH_ROWS": str(batch_rows),
             "DBT_TARGET_PATH": str(self.target),
