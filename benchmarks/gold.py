@@ -60,13 +60,13 @@ def sections(root: Path, quick: bool) -> list[Section]:
             costs.setdefault(name, []).append(cost(case, place / str(step)))
     scale = symbols / len(sample)
     costs[loop] = [Cost(c.seconds * scale, c.processor * scale, c.peak_rss) for c in costs[loop]]
-    section = compared(
+    gold = compared(
         "Gold",
         f"{symbols} symbols, {days} sessions, 13 fields, medians of {count}; an update below 1 "
         "costs less than the full export.",
         costs,
     )
-    return [section]
+    return [gold]
 
 
 def prepare(lake: Path, root: Path, symbols: int, days: int, made: Path, _: Path) -> None:

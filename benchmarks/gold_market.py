@@ -13,6 +13,7 @@ from gold_export.export import export
 from gold_export.options import ExportOptions
 from lake import catalog
 from lake.layout import Layout
+from lake.maintenance.snapshots import newest
 
 STORE = "stocks_daily"
 TABLE = "lake.silver.stocks_daily"
@@ -73,8 +74,7 @@ class Market:
     def change(self, name: str, sql: str, given: list[int]) -> None:
         """Run SQL and remember the snapshot it made."""
         self.con.execute(sql, given)
-        newest = "select max(snapshot_id) from ducklake_snapshots('lake')"
-        [(self.snapshots[name],)] = self.con.execute(newest).fetchall()
+        self.snapshots[name] = newest(self.con)
 
 
 def exported(

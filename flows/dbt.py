@@ -98,12 +98,7 @@ def build(
     target = ["--target", "shared" if layout.shared else "local"]
     words = arguments(datasets, audit=audit)
     command = [*program, *words, *target, *(["--full-refresh"] if rebuild else [])]
-    for left in reversed(range(TRIES)):
-        run_results.unlink(missing_ok=True)
-        process = run(command, environment(layout, limits))
-        if not left or CONFLICT not in process.stdout + process.stderr:
-            break
-        log.warning("dbt lost to another machine's commit; it begins again")
+    process = _unless_it_loses(command, environment(layout, limits), run_results)
     if process.returncode and says_full(process.stdout + process.stderr):
         # A dbt that ends like that may leave the catalog's write-ahead log behind, and to read that
         # takes some space; what parsing can make again gives it.
@@ -118,6 +113,19 @@ def build(
     return read_results(
         read_json(run_results), read_json(layout.dbt_target / "manifest.json"), datasets, layout
     )
+
+
+def _unless_it_loses(
+    command: list[str], variables: dict[str, str], run_results: Path
+) -> subprocess.CompletedProcess[str]:
+    """One dbt after another, until one does not lose to a commit of another machine."""
+    for left in reversed(range(TRIES)):
+        run_results.unlink(missing_ok=True)
+        process = run(command, variables)
+        if not left or CONFLICT not in process.stdout + process.stderr:
+            break
+        log.warning("dbt lost to another machine's commit; it begins again")
+    return process
 
 
 def run(command: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from gold_export import factors
 from gold_export.options import STORES, ExportOptions
 from lake.adjustment import ADJUSTMENTS
+from lake.changes import META
 from lake.datasets import DATASETS
 from lake.errors import UsageError
 from lake.layout import Layout
@@ -98,8 +99,8 @@ def identities(con: duckdb.DuckDBPyConnection, snapshots: Mapping[str, int]) -> 
     )
     sql = f"""
         select t.table_name, t.table_uuid::varchar
-        from __ducklake_metadata_lake.ducklake_table as t
-        join __ducklake_metadata_lake.ducklake_schema as s using (schema_id)
+        from {META}.ducklake_table as t
+        join {META}.ducklake_schema as s using (schema_id)
         where s.schema_name = 'silver' and s.end_snapshot is null and ({wanted})
         order by t.table_name
     """

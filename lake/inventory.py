@@ -9,13 +9,14 @@ import duckdb
 
 from lake import engine
 from lake.catalog import attach
+from lake.changes import META
 from lake.layout import Layout
 
-FILES = """
-    FROM __ducklake_metadata_lake.ducklake_data_file AS files
-    JOIN __ducklake_metadata_lake.ducklake_table AS tables
+FILES = f"""
+    FROM {META}.ducklake_data_file AS files
+    JOIN {META}.ducklake_table AS tables
         ON files.table_id = tables.table_id AND tables.end_snapshot IS NULL
-    JOIN __ducklake_metadata_lake.ducklake_schema AS schemas
+    JOIN {META}.ducklake_schema AS schemas
         ON schemas.schema_id = tables.schema_id AND schemas.schema_name = 'silver'
 """
 
@@ -57,7 +58,7 @@ def files(lake: duckdb.DuckDBPyConnection) -> dict[str, Files]:
             WHERE files.end_snapshot IS NULL
         ), deleted AS (
             SELECT DISTINCT data_file_id AS deleted_file
-            FROM __ducklake_metadata_lake.ducklake_delete_file WHERE end_snapshot IS NULL
+            FROM {META}.ducklake_delete_file WHERE end_snapshot IS NULL
         )
         SELECT table_name, count(*), count(*) FILTER (bytes < {1 << 20} AND together > 1),
             count(deleted_file), sum(record_count), sum(bytes)
@@ -71,7 +72,7 @@ def written(layout: Layout, since: datetime) -> list[Written]:
     """What the commits since a moment (with a time zone) added to each table of silver."""
     sql = f"""
         SELECT table_name, sum(record_count), sum(file_size_bytes) {FILES}
-        JOIN __ducklake_metadata_lake.ducklake_snapshot AS snapshots
+        JOIN {META}.ducklake_snapshot AS snapshots
             ON snapshots.snapshot_id = files.begin_snapshot
         WHERE snapshot_time::TIMESTAMPTZ >= ? GROUP BY table_name ORDER BY table_name
     """

@@ -7,6 +7,7 @@ from datetime import date
 
 import duckdb
 
+from lake.changes import META
 from lake.datasets import Dataset
 from lake.layout import Layout
 
@@ -83,11 +84,10 @@ def unknown_files(connection: duckdb.DuckDBPyConnection, layout: Layout) -> list
 
     They are harmless, and nothing deletes them: a catalog that was restored might know them.
     """
-    meta = "__ducklake_metadata_lake"
     sql = f"""
-        SELECT path FROM {meta}.ducklake_data_file
-        UNION ALL SELECT path FROM {meta}.ducklake_delete_file
-        UNION ALL SELECT path FROM {meta}.ducklake_files_scheduled_for_deletion
+        SELECT path FROM {META}.ducklake_data_file
+        UNION ALL SELECT path FROM {META}.ducklake_delete_file
+        UNION ALL SELECT path FROM {META}.ducklake_files_scheduled_for_deletion
     """
     known = {path.rpartition("/")[2] for (path,) in connection.execute(sql).fetchall()}
     place = layout.shared.bucket.path if layout.shared else f"{layout.root}/"

@@ -88,8 +88,7 @@ class Lakehouse:
 
     def publish(self, *names: str) -> dict[str, int]:
         """Make `silver.<dataset>` the newest snapshot, as lake.catalog does; return its number."""
-        newest = "select max(snapshot_id) from ducklake_snapshots('lake')"
-        [(snapshot,)] = self.con.execute(newest).fetchall()
+        snapshot = snapshots.newest(self.con)
         for name in names:
             rows = archive.every_row(self.con, self.layout, name, snapshot)
             self.run(f"create or replace view memory.silver.{name} as {rows}")

@@ -11,6 +11,7 @@ import duckdb
 from lake import catalog
 from lake.files import write_json
 from lake.layout import Layout
+from lake.maintenance.snapshots import newest
 
 SYMBOLS = ["AAPL", "AAPLx", "NA", "NAN", "NULL", "O'K", "TRUE", "aapl"]
 FIRST, LAST, MISSING = "2024-06-03", "2024-06-28", "2024-06-12"
@@ -78,10 +79,9 @@ def writing(layout: Layout) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def publish(layout: Layout, connection: duckdb.DuckDBPyConnection, run: str) -> int:
     """Publish every table as it is now."""
-    newest = "SELECT max(snapshot_id) FROM ducklake_snapshots('lake')"
-    [(snapshot,)] = connection.execute(newest).fetchall()
+    snapshot = newest(connection)
     write_json(layout.published, {name: {"snapshot": snapshot, "run": run} for name in TABLES})
-    return int(snapshot)
+    return snapshot
 
 
 def make(root: Path) -> Layout:

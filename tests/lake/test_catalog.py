@@ -7,6 +7,7 @@ from lake import catalog
 from lake.errors import CorruptFile, NotBuilt
 from lake.files import write_json
 from lake.layout import Layout
+from lake.maintenance.snapshots import newest
 
 
 @pytest.fixture
@@ -19,8 +20,7 @@ def layout(tmp_path):
         con.execute("create schema lake.silver")
         con.execute("create table lake.silver.stocks_daily as select 'AAA' as symbol")
         con.execute("create table lake.silver.tickers as select 'AAA' as symbol, 'CS' as type")
-        newest = "select max(snapshot_id) from ducklake_snapshots('lake')"
-        [(snapshot,)] = con.execute(newest).fetchall()
+        snapshot = newest(con)
         # dbt makes the table anew at each build; what is published stays readable.
         con.execute("create or replace table lake.silver.tickers as select 'BBB' as symbol")
     entry = {"snapshot": snapshot, "run": "first"}

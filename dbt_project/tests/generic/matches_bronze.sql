@@ -1,6 +1,6 @@
 {% test matches_bronze(model, dataset) %}
     {#- Every bronze day is in silver, or in its archive, with the same number of rows, and silver has no other
-        day. Bronze counts come from the files' footers. `model` says whose test this is. -#}
+        day. Bronze counts come from the files' footers. `model`, whose test this is, has silver's part alone. -#}
     {%- set changed = changed_dates(ref(dataset)) if execute else none %}
     {%- set inside = 'true' if changed is none else 'date in ' ~ dates(changed) if changed else 'false' %}
     with bronze as (
@@ -24,5 +24,4 @@
     where coalesce(bronze.rows, 0) <> coalesce(silver.rows, 0)
     union all
     select date, null, null from missing
-    {#- {{ model }} -#}
 {% endtest %}
