@@ -12,6 +12,7 @@ from gold_export import calendars
 from gold_export.export import export
 from gold_export.options import ExportOptions
 from lake import catalog
+from lake.attaching import attach
 from lake.layout import Layout
 from lake.maintenance.snapshots import newest
 
@@ -46,7 +47,7 @@ class Market:
         self.layout.catalog.parent.mkdir(parents=True)
         self.con = duckdb.connect(config={"threads": 2, "memory_limit": "4GiB"})
         self.con.execute("set TimeZone = 'UTC'")
-        catalog.attach(self.con, self.layout, read_only=False)
+        attach(self.con, self.layout, read_only=False)
         part = calendars.sessions(date(2015, 1, 2), date(2025, 12, 31))
         self.con.execute("create schema lake.silver; create schema silver")
         self.snapshots: dict[str, int] = {}
@@ -91,7 +92,7 @@ def exported(
     layout = Layout(lake)
     with duckdb.connect(config={"threads": 2, "memory_limit": memory}) as con:
         con.execute("set TimeZone = 'UTC'")
-        catalog.attach(con, layout, read_only=True)
+        attach(con, layout, read_only=True)
         con.execute("create schema silver")
         snapshot = snapshots[name]
         for table in PUBLISHED:

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from lake.calendar import exchange
-from lake.catalog import attach
+from lake.attaching import attach
 from lake.layout import Layout
 
 DAY = """

@@ -23,6 +23,7 @@ from benchmarks.results import Section
 from flows.transform import transform
 from flows.upkeep import compact_stage
 from lake import catalog
+from lake.attaching import attach
 from lake.datasets import DATASETS, pick
 from lake.layout import Layout
 from lake.profile import limits
@@ -142,7 +143,7 @@ def day_files(layout: Layout, files: Path, quick: bool) -> None:
     # A connection of its own: that of the published lake may not write.
     with duckdb.connect(config={"threads": 2, "memory_limit": "8GiB"}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        catalog.attach(connection, layout, read_only=True)
+        attach(connection, layout, read_only=True)
         for name in DAYS:
             (files / name).mkdir(parents=True)
             key = DATASETS[name].instrument

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.output import Json, finish
 from flows.profiling import Profile
 from flows.summary import complaints
 from lake.settings import load
@@ -32,11 +33,10 @@ def maintain(
             "all: these four in order. rebuild: make silver anew from bronze."
         ),
     ] = Action.all,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: Json = False,
     _profiled: Profile = False,
 ) -> None:
     """Upkeep of the lake; each action first backs the catalog up."""
-    from flows.cli import finish
     from flows.upkeep import maintained
 
     finish(maintained(load(), action.value), words, as_json)

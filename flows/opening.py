@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from lake import catalog, engine
+from lake.attaching import attach
 from lake.layout import Layout
 from lake.maintenance import backup
 from lake.settings import Settings
@@ -21,7 +22,7 @@ GRACE = timedelta(days=1)
 def opened(settings: Settings, layout: Layout) -> Iterator[duckdb.DuckDBPyConnection]:
     """The lake for writing, on one thread: each more holds buffers of its own."""
     with engine.connect(settings.limits().duckdb_memory, 1, layout.temp) as connection:
-        catalog.attach(connection, layout, read_only=False)
+        attach(connection, layout, read_only=False)
         yield connection
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.output import Json, finish
 from flows.profiling import Profile
 from lake.errors import UsageError
 from lake.settings import Settings, load
@@ -43,12 +44,10 @@ def sync(
             "repeated. Without tables, only these.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: Json = False,
     _profiled: Profile = False,
 ) -> None:
     """Bring reference tables up to date; a sync that was broken off continues."""
-    from flows.cli import finish
-
     finish(synced(load(), tables or [], events or [], full=full), words, as_json)
 
 

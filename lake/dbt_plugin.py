@@ -18,7 +18,7 @@ from dbt.adapters.duckdb.utils import SourceConfig
 
 from lake import changes
 from lake.calendar import sessions
-from lake.catalog import attach, install_extensions
+from lake.attaching import attach, install_extensions
 from lake.errors import UsageError
 from lake.layout import Layout
 from lake.settings import load as load_settings

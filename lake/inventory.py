@@ -8,7 +8,7 @@ from datetime import datetime
 import duckdb
 
 from lake import engine
-from lake.catalog import attach
+from lake.attaching import attach
 from lake.changes import META
 from lake.layout import Layout
 

@@ -11,7 +11,7 @@ from lake.changes import META
 
 
 @dataclass(frozen=True)
-class Files:
+class LiveFiles:
     """The live files of one table: data, and the delete files that readers apply to them."""
 
     data: int
@@ -24,8 +24,8 @@ class Compacted:
     """One table whose files changed; `table` with its schema."""
 
     table: str
-    before: Files
-    after: Files
+    before: LiveFiles
+    after: LiveFiles
 
 
 def compact(
@@ -60,7 +60,7 @@ def compact(
     ]
 
 
-def files(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Files]:
+def files(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], LiveFiles]:
     """The live files of each table, by schema and name."""
     sql = f"""
         SELECT schema_name, table_name, file_count, delete_file_count,
@@ -71,6 +71,6 @@ def files(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Files]
         ORDER BY ALL
     """
     return {
-        (schema, table): Files(*facts)
+        (schema, table): LiveFiles(*facts)
         for schema, table, *facts in connection.execute(sql).fetchall()
     }

@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from lake.catalog import attach_sql, install_extensions
+from lake.attaching import attach_sql, install_extensions
 from lake.datasets import DATASETS
 from lake.layout import Layout
 

@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from lake import archive, catalog
+from lake.attaching import attach_sql, install_extensions
 from lake.datasets import DATASETS
 from lake.layout import Layout
 from lake.maintenance import snapshots
@@ -24,8 +25,8 @@ class Lakehouse:
         self.layout = layout
         self.con = duckdb.connect(config={"threads": 2})
         self.con.execute("set timezone = 'UTC'")
-        catalog.install_extensions(self.con)
-        self.con.execute(catalog.attach_sql(layout, read_only=False))
+        install_extensions(self.con)
+        self.con.execute(attach_sql(layout, read_only=False))
         self.run("create schema lake.silver", "create schema lake.metadata", "create schema silver")
 
     def run(self, *statements: str, **tables: pa.Table) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from lake import catalog
+from lake.attaching import attach_sql, install_extensions
 from lake.files import write_json
 from lake.layout import Layout
 from lake.maintenance.snapshots import newest
@@ -72,8 +73,8 @@ def writing(layout: Layout) -> Iterator[duckdb.DuckDBPyConnection]:
     """The lake as the nightly run has it."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        catalog.install_extensions(connection)
-        connection.execute(catalog.attach_sql(layout, read_only=False))
+        install_extensions(connection)
+        connection.execute(attach_sql(layout, read_only=False))
         yield connection
 
 

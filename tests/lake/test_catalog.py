@@ -4,6 +4,7 @@ import duckdb
 import pytest
 
 from lake import catalog
+from lake.attaching import attach_sql, install_extensions
 from lake.errors import CorruptFile, NotBuilt
 from lake.files import write_json
 from lake.layout import Layout
@@ -15,8 +16,8 @@ def layout(tmp_path):
     made = Layout(tmp_path / "la'ke")
     made.catalog.parent.mkdir(parents=True)
     with duckdb.connect() as con:
-        catalog.install_extensions(con)
-        con.execute(catalog.attach_sql(made, read_only=False))
+        install_extensions(con)
+        con.execute(attach_sql(made, read_only=False))
         con.execute("create schema lake.silver")
         con.execute("create table lake.silver.stocks_daily as select 'AAA' as symbol")
         con.execute("create table lake.silver.tickers as select 'AAA' as symbol, 'CS' as type")

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from lake import catalog, changes, engine
+from lake.attaching import attach_sql, install_extensions
 from lake.layout import Layout
 from lake.maintenance import backup, snapshots
 from lake.maintenance.compact import compact, files
@@ -31,8 +32,8 @@ def layout(tmp_path: Path) -> Layout:
 def lake(layout: Layout) -> Iterator[duckdb.DuckDBPyConnection]:
     """Tables `busy`, a file a day, and `still`, which never changes after its first rows."""
     with engine.connect("512MiB", 1, layout.temp) as connection:
-        catalog.install_extensions(connection)
-        connection.execute(catalog.attach_sql(layout, read_only=False))
+        install_extensions(connection)
+        connection.execute(attach_sql(layout, read_only=False))
         connection.execute("CREATE SCHEMA lake.silver")
         for name in ("busy", "still"):
             table = f"lake.silver.{name}"
@@ -162,7 +163,7 @@ def test_a_backup_is_the_catalog_of_its_moment(layout, lake, monkeypatch):
     lake.execute("DETACH lake")
     folder = backup.back_up(layout, "compact", keep=2)
     assert folder is not None
-    lake.execute(catalog.attach_sql(layout, read_only=False))
+    lake.execute(attach_sql(layout, read_only=False))
     lake.execute("DROP TABLE lake.silver.busy")
     lake.execute("DETACH lake")
     layout.published.unlink()
@@ -171,7 +172,7 @@ def test_a_backup_is_the_catalog_of_its_moment(layout, lake, monkeypatch):
         Path(f"{layout.catalog}{suffix}").unlink(missing_ok=True)
     for path in folder.iterdir():
         shutil.copy(path, layout.catalog.parent)
-    lake.execute(catalog.attach_sql(layout, read_only=False))
+    lake.execute(attach_sql(layout, read_only=False))
     assert state(lake, "busy", version) == rows
     assert layout.published.exists()
 

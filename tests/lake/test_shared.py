@@ -24,6 +24,7 @@ from flows import dbt as running
 from flows.transform import transform
 from ingest.sample_market import write_sample_market
 from lake import catalog, engine, settings
+from lake.attaching import attach
 from lake.datasets import DATASETS
 from lake.errors import LakeBusy, NotBuilt, SourceUnavailable
 from lake.layout import Layout
@@ -170,10 +171,10 @@ def total(source: Path, name: str) -> int:
     return sum(rows for (of, _), rows in csv_rows(source).items() if of == name)
 
 
-def attach(root: Path) -> None:
+def write(root: Path) -> None:
     layout = machine(root)
     with engine.connect("256MiB", 1, root) as connection:
-        catalog.attach(connection, layout, read_only=False)
+        attach(connection, layout, read_only=False)
         connection.execute(f"CREATE TABLE lake.silver.{root.name} AS SELECT 1 AS one")
 
 
@@ -193,7 +194,7 @@ def test_a_catalog_that_is_empty_is_made_once(shared: SharedLake, tmp_path: Path
     assert not catalog.exists(layout)
     with pytest.raises(NotBuilt, match="quantmini run"):
         catalog.connect(layout, "256MiB", 1)
-    machines = [in_process(shared, attach, tmp_path / name) for name in ("a", "b", "c")]
+    machines = [in_process(shared, write, tmp_path / name) for name in ("a", "b", "c")]
     for process in machines:
         process.join()
     assert [process.exitcode for process in machines] == [0, 0, 0]
@@ -301,7 +302,7 @@ def conflict(layout: Layout) -> str:
         engine.connect("256MiB", 1, layout.temp) as two,
     ):
         for connection in (one, two):
-            catalog.attach(connection, layout, read_only=False)
+            attach(connection, layout, read_only=False)
         one.execute("CREATE TABLE lake.silver.both AS SELECT 1 AS n")
         for connection in (one, two):
             connection.execute(
