@@ -25,7 +25,7 @@ from lake.usable import usable_cpus, usable_memory
 HERE = Path(__file__).parent
 PARTS = (
     *("ingest", "silver", "gold", "gold_scale", "query"),
-    *("storage", "modes", "scale", "projection"),
+    *("storage", "modes", "scale", "year", "projection"),
 )
 HEAD = [
     "# Results",

@@ -11,7 +11,6 @@ import duckdb
 from gold_export import calendars
 from gold_export.export import export
 from gold_export.options import ExportOptions
-from lake import catalog
 from lake.attaching import attach
 from lake.layout import Layout
 from lake.maintenance.snapshots import newest

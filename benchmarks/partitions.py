@@ -15,8 +15,8 @@ from pathlib import Path
 
 import duckdb
 
-from lake.calendar import exchange
 from lake.attaching import attach
+from lake.calendar import exchange
 from lake.layout import Layout
 
 DAY = """

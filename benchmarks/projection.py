@@ -20,6 +20,7 @@ from benchmarks.scale import build, load
 from benchmarks.storage import prepare, size
 from lake.datasets import DATASETS, Dataset
 from lake.layout import Layout
+from lake.profile import limits
 
 SESSIONS = 5 * 252
 
@@ -110,4 +111,5 @@ def runs(root: Path, dataset: Dataset, instruments: int, minutes: int, days: int
     for day in trading_days(days):
         write_flat_file(bucket, dataset, day, instruments, minutes)
     loaded = cost(partial(load, bucket, dataset), lake)
-    return [loaded, cost(partial(build, Layout(lake), dataset), root / "silver")]
+    silver = partial(build, Layout(lake), dataset, limits("streaming"))
+    return [loaded, cost(silver, root / "silver")]

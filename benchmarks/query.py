@@ -22,7 +22,6 @@ from benchmarks.peers.file_queries import SCAN, Files
 from benchmarks.results import Section
 from flows.transform import transform
 from flows.upkeep import compact_stage
-from lake import catalog
 from lake.attaching import attach
 from lake.datasets import DATASETS, pick
 from lake.layout import Layout

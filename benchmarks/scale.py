@@ -15,7 +15,7 @@ from ingest.loader import ingest
 from ingest.source import DirectorySource
 from lake.datasets import DATASETS, Dataset, pick
 from lake.layout import Layout
-from lake.profile import Mode, limits
+from lake.profile import Limits, Mode, limits
 
 MINUTE, DAY, CONTRACTS = (
     DATASETS[name] for name in ("stocks_minute", "stocks_daily", "options_daily")
@@ -36,9 +36,9 @@ def load(bucket: Path, dataset: Dataset, out: Path, mode: Mode = "streaming") ->
         raise SystemExit(report.failed[0].error)
 
 
-def build(layout: Layout, dataset: Dataset, _: Path) -> None:
-    """Silver of one data set, with its gate, in streaming mode."""
-    gate = transform(layout, limits("streaming"), pick([dataset.name]), {})
+def build(layout: Layout, dataset: Dataset, bounds: Limits, _: Path) -> None:
+    """Silver of one data set, with its gate, longer bars and marts."""
+    gate = transform(layout, bounds, pick([dataset.name]), {})
     if not gate.passed:
         raise SystemExit(str(gate.failures))
 
@@ -110,6 +110,7 @@ def contracts(root: Path, quick: bool) -> Section:
         write_flat_file(bucket, CONTRACTS, day, a_day, offset=offset)
     rows = a_day * len(month)
     section.rows.append(cells("loader", rows, cost(partial(load, bucket, CONTRACTS), lake)))
-    spent = cost(partial(build, Layout(lake), CONTRACTS), root / "contracts-silver")
+    silver = partial(build, Layout(lake), CONTRACTS, limits("streaming"))
+    spent = cost(silver, root / "contracts-silver")
     section.rows.append(cells("silver with gate and marts", rows, spent))
     return section

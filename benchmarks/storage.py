@@ -10,6 +10,7 @@ from benchmarks.measure import cost
 from benchmarks.results import Section
 from flows.chain import run_chain
 from flows.request import Request
+from gold_export.options import STORES
 from ingest.sample_market import write_sample_market
 from lake.datasets import DATASETS, pick
 from lake.layout import Layout
@@ -20,26 +21,35 @@ SEED = {"stocks_daily": "70-80 %", "stocks_minute": "73 %"}
 
 
 def sections(root: Path, quick: bool) -> list[Section]:
-    """Landing, bronze and silver a data set, gold a store, each as a share of raw CSV."""
+    """Landing, bronze and silver a data set, then gold a store, each as a share of raw CSV."""
     lake, market = Layout(root / "storage"), root / "storage-market"
     cost(partial(prepare, lake, market, quick), root / "storage-run")
-    section = Section(
+    layers = Section(
         "Storage",
         "Bytes as a share of raw CSV, on the generated market.",
         ["", "rows' CSV, MB", "csv.gz", "bronze", "silver", "bronze saves", "the seed's claim"],
     )
+    raw: dict[str, int] = {}
     for name, dataset in DATASETS.items():
         files = sorted((market / dataset.prefix).rglob("*.csv.gz"))
-        raw = sum(map(inflated, files))
+        raw[name] = sum(map(inflated, files))
         packed = sum(path.stat().st_size for path in files)
         bronze, silver = size(lake.bronze_folder(dataset)), size(lake.root / "silver" / name)
-        shares = [f"{part / raw:.3f}" for part in (packed, bronze, silver)]
-        saved = f"{100 * (1 - bronze / raw):.0f} %"
-        section.rows.append([name, f"{raw / 1e6:.1f}", *shares, saved, SEED.get(name, "70-80 %")])
-    for store in ("stocks_daily", "stocks_minute", "options"):
-        used = size(lake.gold(store).resolve())
-        section.rows.append([f"gold/{store}, MB", f"{used / 1e6:.1f}", "", "", "", "", ""])
-    return [section]
+        shares = [f"{part / raw[name]:.3f}" for part in (packed, bronze, silver)]
+        saved = f"{100 * (1 - bronze / raw[name]):.0f} %"
+        claim = SEED.get(name, "70-80 %")
+        layers.rows.append([name, f"{raw[name] / 1e6:.1f}", *shares, saved, claim])
+    stores = Section(
+        "Storage: gold",
+        "Qlib's binaries, not compressed: a float a field, instrument and session, features too; "
+        "beside the raw CSV of the data sets that they come from.",
+        ["", "rows' CSV, MB", "gold, MB", "gold"],
+    )
+    for store, names in STORES.items():
+        read, used = sum(raw[name] for name in names), size(lake.gold(store).resolve())
+        share = f"{used / read:.3f}"
+        stores.rows.append([store, f"{read / 1e6:.1f}", f"{used / 1e6:.1f}", share])
+    return [layers, stores]
 
 
 def prepare(lake: Layout, market: Path, quick: bool, _: Path) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
-from lake import catalog, engine
+from lake import engine
 from lake.attaching import attach
 from lake.layout import Layout
 from lake.maintenance import backup

@@ -11,6 +11,7 @@ from flows.summary import has_failed
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
+
 def show(document: Any, words: Any, as_json: bool) -> None:
     """Print a document for a machine, or in words for a person."""
     typer.echo(json.dumps(document, default=str) if as_json else words(document))

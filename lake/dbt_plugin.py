@@ -17,8 +17,8 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import SourceConfig
 
 from lake import changes
-from lake.calendar import sessions
 from lake.attaching import attach, install_extensions
+from lake.calendar import sessions
 from lake.errors import UsageError
 from lake.layout import Layout
 from lake.settings import load as load_settings

@@ -41,6 +41,8 @@
         "select date::varchar, bool_or(change_type in ('insert', 'update_postimage')) from ducklake_table_changes("
         ~ "'lake', 'silver', " ~ quoted(relation.identifier) ~ ", " ~ start ~ ", " ~ newest ~ ") group by all order by 1"
     ) -%}
+    {#- A row without a date belongs nowhere, and has to be found by the tests of everything. -#}
+    {%- if none in found.columns[0].values() -%}{{ return(none) }}{%- endif -%}
     {{- return(found.rows) -}}
 {% endmacro %}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from datetime import date
 from pathlib import Path
@@ -62,17 +63,24 @@ def test_a_failed_gate_keeps_yesterday_in_service(tmp_path: Path) -> None:
 
 
 def test_rows_written_past_the_models_are_audited_too(tmp_path: Path, dbt: Dbt) -> None:
-    write_day(tmp_path, "stocks_daily", DAYS[0])
+    for day in DAYS[:2]:
+        write_day(tmp_path, "stocks_daily", day)
     alone = ("build", "--exclude-resource-type", "unit_test", "--select", "+stocks_daily")
-    assert dbt(tmp_path, *alone).returncode == 0
+    # A batch a date: keys are looked at date by date too.
+    assert dbt(tmp_path, *alone, batch_rows=1).returncode == 0
     before = published(Layout(tmp_path))
-    run = dbt(tmp_path, "test", "--select", "stocks_daily")
+    run = dbt(tmp_path, "test", "--select", "stocks_daily", batch_rows=1)
     assert run.returncode == 0, run.stdout
     with attached(tmp_path, read_only=False) as lake:
-        lake.execute("UPDATE lake.silver.stocks_daily SET high = low - 1")
-    run = dbt(tmp_path, "test", "--select", "stocks_daily")
+        table = "lake.silver.stocks_daily"
+        lake.execute(f"UPDATE {table} SET high = low - 1")
+        one = f"FROM {table} WHERE date = '{DAYS[1]}' LIMIT 1"
+        lake.execute(f"INSERT INTO {table} {one}; INSERT INTO {table} {one}")
+        lake.execute(f"INSERT INTO {table} BY NAME SELECT 'ZZZ' AS symbol")
+    run = dbt(tmp_path, "test", "--select", "stocks_daily", batch_rows=1)
     assert run.returncode == 1
     assert "stocks_daily_ohlc_order" in run.stdout
+    assert re.search(r"unique_key_stocks_daily_symbol__date\b.*\n.*Got 2 results", run.stdout)
     assert published(Layout(tmp_path)) == before
 
 

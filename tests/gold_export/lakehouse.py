@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pyarrow as pa
 
-from lake import archive, catalog
+from lake import archive
 from lake.attaching import attach_sql, install_extensions
 from lake.datasets import DATASETS
 from lake.layout import Layout

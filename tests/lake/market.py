@@ -8,7 +8,6 @@ from pathlib import Path
 
 import duckdb
 
-from lake import catalog
 from lake.attaching import attach_sql, install_extensions
 from lake.files import write_json
 from lake.layout import Layout

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lake import catalog, changes, engine
+from lake import changes, engine
 from lake.attaching import attach_sql, install_extensions
 from lake.layout import Layout
 from lake.maintenance import backup, snapshots

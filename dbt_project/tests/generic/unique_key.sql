@@ -2,6 +2,7 @@
     {#- No two rows share these columns, and none of them is null. -#}
     select {{ columns | join(', ') }}, count(*) as rows
     from {{ model }}
+    where {{ suspected(model, columns) }}
     group by all
-    having count(*) > 1 or {{ columns | join(' is null or ') }} is null
+    having {{ broken_key(columns) }}
 {% endtest %}
