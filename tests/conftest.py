@@ -18,6 +18,8 @@ from lake.layout import Layout
 from lake.settings import PROJECT
 
 SHARED = PROJECT.parent / "shared"
+# The processes that these tests start by the hundred would each compile all that they import.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def quantmini(lake: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
