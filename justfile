@@ -9,6 +9,10 @@ test:
 fast:
     uv run pytest -m "not slow"
 
+# All tests, and the share of lines that they reach, the processes that they start included.
+coverage:
+    uv run pytest --cov
+
 # What a reviewer should not have to look for.
 lint:
     uv run ruff check

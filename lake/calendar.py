@@ -46,7 +46,7 @@ def sessions() -> pa.Table:
 
 
 def write_sessions(path: Path) -> None:
-    """Leave the sessions as Parquet for Spark, whose dbt has no plugin that could ask for them."""
+    """Leave the sessions as Parquet for dbt, which has nobody to ask on Spark."""
     import pyarrow.parquet as pq
 
     known = sessions()

@@ -1,8 +1,8 @@
 """dbt-duckdb plugin: what a literal `dbt build` needs beside SQL.
 
-It makes the lake's folders, installs DuckDB's extensions from their wheels before the lake is
-attached, attaches one that is shared, and serves the exchange calendar as a source, so that it is
-never a stale copy.
+It makes the lake's folders, leaves the exchange calendar there, so that it is never a stale copy,
+installs DuckDB's extensions from their wheels before the lake is attached, and attaches one that is
+shared.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 from dbt.adapters.duckdb.plugins import BasePlugin
-from dbt.adapters.duckdb.utils import SourceConfig
 
 from lake import changes
 from lake.attaching import attach, install_extensions
-from lake.calendar import sessions
+from lake.calendar import write_sessions
 from lake.errors import UsageError
 from lake.layout import Layout
 from lake.settings import load as load_settings
@@ -26,7 +24,7 @@ from lake.sql import quoted
 
 
 class Plugin(BasePlugin):
-    """Named `dbt_plugin` in profiles.yml and in the sources that it loads."""
+    """Named `dbt_plugin` in profiles.yml."""
 
     _knows_changes = False
 
@@ -43,6 +41,7 @@ class Plugin(BasePlugin):
         marts = [layout.watermarks(asset).parent for asset in ("stocks", "options")]
         for folder in (*marts, layout.temp, layout.log("errors")):
             folder.mkdir(parents=True, exist_ok=True)
+        write_sessions(layout.sessions)
         if self._shared != bool(place):
             right = "set lake.catalog first" if self._shared else "give `--target shared`"
             raise UsageError(f"the settings name another lake than this target; {right}")
@@ -57,11 +56,3 @@ class Plugin(BasePlugin):
         if not self._knows_changes:
             changes.define(cursor)
             self._knows_changes = True
-
-    def load(self, source_config: SourceConfig) -> pa.Table:  # noqa: ARG002
-        """The exchange's sessions: `date`, `open`, `close` (UTC)."""
-        return sessions()
-
-    def default_materialization(self) -> str:
-        """A table in memory: a view would be seen only by connections opened after it."""
-        return "table"

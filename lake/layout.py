@@ -126,7 +126,7 @@ class Layout:
 
     @property
     def sessions(self) -> Path:
-        """The exchange calendar as Parquet, for engines that have no Python beside them."""
+        """The exchange calendar as Parquet, for dbt."""
         return self.root / "metadata/exchange/sessions.parquet"
 
     @property

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,15 @@ def quantmini(lake: Path, *arguments: str, **environment: str) -> subprocess.Com
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first, so that no long one is left for the end alone."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """The longest files come first, so that none is left for the end alone.
+
+    `slow` may say how many seconds its file takes, roughly and beside others.
+    """
+    seconds: Counter[Path] = Counter()
+    for item in items:
+        if marker := item.get_closest_marker("slow"):
+            seconds[item.path] = max(seconds[item.path], *marker.args, 1)
+    items.sort(key=lambda item: -seconds[item.path])
 
 
 @dataclass(frozen=True)

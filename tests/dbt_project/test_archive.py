@@ -60,7 +60,7 @@ def archive(root: Path) -> None:
             assert expired.archive(lake, Layout(root), name, newest(lake), month).bytes
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 def test_what_changed_comes_back_and_the_rest_stays(tmp_path: Path, dbt: Dbt) -> None:
     for day in DAYS[:-1]:
         write(tmp_path, day)

@@ -14,7 +14,7 @@ from tests.dbt_project.conftest import Dbt
 SYMBOLS, MINUTES = 400, 200
 
 
-@pytest.mark.slow
+@pytest.mark.slow(110)
 def test_a_first_build_of_a_year_is_cut_into_batches(
     tmp_path: Path, dbt: Dbt, monkeypatch: pytest.MonkeyPatch
 ) -> None:

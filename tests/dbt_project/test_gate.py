@@ -84,7 +84,7 @@ def test_rows_written_past_the_models_are_audited_too(tmp_path: Path, dbt: Dbt) 
     assert published(Layout(tmp_path)) == before
 
 
-@pytest.mark.slow
+@pytest.mark.slow(140)
 def test_killed_builds_converge(tmp_path: Path, dbt: Dbt) -> None:
     chance = random.Random(3)
     days = [date(2024, 1, day) for day in range(2, 14)]

@@ -76,7 +76,7 @@ STEPS = st.builds(
 )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(100)
 @settings(
     max_examples=2,
     deadline=None,

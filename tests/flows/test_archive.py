@@ -53,7 +53,7 @@ def exported(layout: Layout) -> dict[str, Any]:
     return outcome
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 def test_archived_options_are_missed_by_nobody(ran: Ran, tmp_path: Path) -> None:
     layout = Layout(shutil.copytree(ran.layout.root, tmp_path / "lake", symlinks=True))
     before, gold = rows(layout), content(layout.gold("options").resolve())

@@ -79,7 +79,7 @@ def done(layout: Layout, *command: str) -> str:
     return process.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.slow(50)
 def test_each_stage_meets_a_full_disk(layout: Layout, restated: Path) -> None:
     before = served(layout)
     ingest = ["ingest", NAME, "--source", str(restated)]

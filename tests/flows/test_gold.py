@@ -55,7 +55,7 @@ def test_generated_market(ran: Ran, read, store: str, dataset: str, freq: str) -
     assert compare(ran.layout, read, store, dataset, freq) > 500
 
 
-@pytest.mark.slow
+@pytest.mark.slow(120)
 def test_real_sample(real_sample: Path, tmp_path: Path, read) -> None:
     done = run(tmp_path / "lake", real_sample)
     expected = csv_rows(real_sample)

@@ -59,7 +59,7 @@ def stopped(process: psutil.Popen) -> None:
     assert not [child for child in left if child.status() != psutil.STATUS_ZOMBIE]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(50)
 def test_sigterm_in_each_stage_and_two_runs_at_once(ran: Ran, tmp_path: Path) -> None:
     source, lake = tmp_path / "source", tmp_path / "lake"
     prefix = DATASETS[NAME].prefix

@@ -82,7 +82,7 @@ def test_silver_that_differs_is_told(lake: Layout) -> None:
         assert (rows_read, len(found)) == (0, 25)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(50)
 def test_rebuilt_from_bronze_when_the_catalog_is_damaged(lake: Layout) -> None:
     before = served(lake)
     lake.catalog.write_bytes(b"SQLite format 3\0 and then nothing of the kind" * 1000)

@@ -128,7 +128,7 @@ def seen(document: dict[str, Any]) -> tuple[set[tuple[str, str]], set[tuple[str,
     )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(80)
 def test_a_month_of_nights_ends_as_one_backfill(
     ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

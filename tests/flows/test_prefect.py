@@ -47,7 +47,7 @@ from tests.conftest import Ran, quantmini
 from tests.flows.webhook import Webhook, webhook
 from tests.gold_export.conftest import contents
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(110)
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ def asked(root: str, stop: Event) -> tuple[set[Any], int]:
     return seen, loops
 
 
-@pytest.mark.slow
+@pytest.mark.slow(40)
 def test_readers_see_one_snapshot_each(ran: Ran, tmp_path: Path) -> None:
     source = tmp_path / "market"
     shutil.copytree(ran.source / DAY, source / DAY)

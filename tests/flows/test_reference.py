@@ -93,7 +93,7 @@ def test_a_late_split_and_dividend(tmp_path: Path, server: Vendor) -> None:
     assert np.array_equal(store(layout, "QUAD", "close"), raw)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(70)
 def test_the_real_split_of_apple(real_sample: Path, tmp_path: Path, server: Vendor) -> None:
     """7:1 on 2014-06-09, from 645.57 to 93.70."""
     server.tables["splits"] = [

@@ -21,7 +21,7 @@ from tests.ingest.conftest import DAY, KEY, MIDNIGHT, SECRET, Bucket, Server, ba
 from tests.ingest.fault_proxy import Proxy, faulty
 
 KILLS = 50
-DAYS = [DAY + timedelta(days=ahead) for ahead in range(20)]
+DAYS = [DAY + timedelta(days=ahead) for ahead in range(8)]
 MINUTES = DATASETS["stocks_minute"]
 
 
@@ -60,7 +60,7 @@ def asked(proxy: Proxy, day: date) -> int:
     return sum(n for path, n in proxy.seen.items() if MINUTES.object_key(day) in path)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 def test_killed_at_fifty_moments(s3_server: Server, remote_bucket: Bucket, tmp_path: Path) -> None:
     publish(remote_bucket)
     context, dice, interrupted = forking(), random.Random(3), 0

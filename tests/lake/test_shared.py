@@ -94,7 +94,7 @@ def restate_and_add(source: Path, later: Path, names: list[str]) -> None:
         assert first.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(170)
 def test_two_machines_write_at_once_and_readers_see_whole_snapshots(
     shared: SharedLake, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

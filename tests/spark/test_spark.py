@@ -31,7 +31,7 @@ if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
 
 from tests.spark.cluster import cluster, dbt_on_spark
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(220)
 Contents = dict[str, pa.Table]
 # Tests of the gate that say nothing new of SQL once others passed.
 ALIKE = ["*_ohlc_order", "*_positive_prices", "*_volume_not_negative"]

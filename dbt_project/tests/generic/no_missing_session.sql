@@ -9,5 +9,4 @@
     where
         sessions.date between (select min(date) from days) and (select max(date) from days)
         and sessions.date not in (select date from days)
-    {#- {{ model }} -#}
 {% endtest %}
