@@ -417,10 +417,15 @@ def test_a_cluster_that_is_not_there(
         next(cluster.results("tcp://127.0.0.1:1", len, []))
 
 
-def test_a_cluster_that_is_lost(server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_is_lost(
+    server: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cluster, "ANSWER", 2)
     pieces = [(f"piece {number}", {"p": f"a/{number}"}) for number in range(50)]
-    with distributed.LocalCluster(1, 1, processes=False, dashboard_address=None) as lost:
+    alone = distributed.LocalCluster(
+        1, 1, processes=False, dashboard_address=None, local_directory=str(tmp_path)
+    )
+    with alone as lost:
         coming = cluster.results(lost.scheduler_address, basename, pieces)
         assert next(coming) in {"0", "1"}
         lost.close()

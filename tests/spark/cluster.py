@@ -110,7 +110,8 @@ def dbt_on_spark(master: str, lake: Path, folder: Path) -> Iterator[SparkDbt]:
         "QUANTMINI_SPARK_MASTER": master,
         "SPARK_CONF_DIR": str(configuration),
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "JAVA_TOOL_OPTIONS": JAVA,
+        # Hive leaves a folder there.
+        "JAVA_TOOL_OPTIONS": f"{JAVA} -Djava.io.tmpdir={folder}",
         "DBT_TARGET_PATH": str(folder / "target"),
         "DBT_LOG_PATH": str(folder / "target"),
     }
