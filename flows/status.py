@@ -13,7 +13,7 @@ import psutil
 from flows import past, storage
 from flows.ailments import problems_of
 from ingest.reference.tables import landed
-from lake import catalog, engine, inventory
+from lake import archive, catalog, engine, inventory
 from lake.calendar import sessions
 from lake.datasets import DATASETS, Dataset
 from lake.errors import QuantminiError
@@ -30,7 +30,6 @@ PUBLISHED_AFTER = timedelta(days=1, hours=17)
 # The newest date is looked for in these last days first, which spares reading the years before.
 NEWEST_WITHIN = timedelta(days=40)
 UNREADABLE = (
-    QuantminiError,
     OSError,
     ValueError,
     KeyError,
@@ -80,9 +79,15 @@ def status(layout: Layout, bounds: Limits, adjustment: str, now: datetime) -> di
 
 
 def _tried(broken: list[str], what: str, remedy: str, look: Callable[[], T], instead: T) -> T:
-    """What a look gives; where it fails, something instead and a problem."""
+    """What a look gives; where it fails, something instead and a problem.
+
+    An error of our own names what cannot be read and its remedy; others are told them.
+    """
     try:
         return look()
+    except QuantminiError as error:
+        broken.append(str(error))
+        return instead
     except UNREADABLE as error:
         line = next(iter(str(error).splitlines()), type(error).__name__)
         broken.append(f"{what} cannot be read ({line}); {remedy}")
@@ -151,6 +156,7 @@ def _served(
 
     def look() -> dict[str, inventory.Files]:
         with catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers) as lake:
+            archive.check(lake, layout, served)
             for name in served:
                 datasets[name]["published_through"] = _newest(lake, name, datasets[name])
             return inventory.files(lake)

@@ -86,6 +86,10 @@ def test_archived_options_are_missed_by_nobody(ran: Ran, tmp_path: Path) -> None
     [path, *_] = sorted(layout.expired_options("options_daily").iterdir())
     path.rename(tmp_path / path.name)
     assert f"{path} is missing; put it back" in exported(layout)["error"]
+    health = json.loads(quantmini(layout.root, "status", "--json").stdout)
+    assert (
+        f"{path} is missing; put it back, or run `quantmini maintain rebuild`" in health["problems"]
+    )
     (tmp_path / path.name).rename(path)
     assert not exported(layout)["incremental"]
     assert content(layout.gold("options").resolve()) == gold

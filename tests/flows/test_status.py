@@ -87,7 +87,7 @@ def test_a_broken_part_is_a_problem_and_the_rest_is_told(tmp_path: Path) -> None
     write_json(layout.published, {"stocks_daily": {"snapshot": 1, "run": "first"}})
     layout.catalog.write_bytes(b"no database" * 1000)
     found = status(layout, limits(), "none", THURSDAY_EVENING)
-    assert f"{layout.catalog} cannot be read" in found["problems"][0]
+    assert f"{layout.catalog} is damaged" in found["problems"][0]
     assert "quantmini maintain rebuild" in found["problems"][0]
     words(found)
 
