@@ -45,6 +45,18 @@ def second() -> duckdb.DuckDBPyConnection:
     return version(2)
 
 
+def test_a_version_is_on_the_disk_before_its_state_says_so(layout, first, monkeypatch):
+    sync, synced = store_files.sync, []
+
+    def seen(folder: Path) -> None:
+        synced.append((folder, (folder / versions.STATE).exists()))
+        sync(folder)
+
+    monkeypatch.setattr(store_files, "sync", seen)
+    run(first, layout, 1)
+    assert synced == [(layout.gold(STORE).resolve(), False)]
+
+
 def test_the_bytes_depend_on_silver_alone(tmp_path, first):
     one, other = Layout(tmp_path / "one"), Layout(tmp_path / "other")
     run(first, one, 1, ExportOptions(batch_rows=7))
