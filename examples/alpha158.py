@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("store", nargs="?", type=Path, default=DEMO)
     parser.add_argument("--out", type=Path, default=Path())
     asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
     if not (asked.store / "calendars/day.txt").exists():
         parser.error(f"{asked.store} is no day store of Qlib; `quantmini demo` makes one")
     qlib.init(provider_uri=str(asked.store), region="us", kernels=1, logging_level=50)

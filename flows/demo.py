@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from flows import summary
@@ -61,7 +62,9 @@ def words(document: dict[str, Any], layout: Layout, bounds: Limits) -> str:
             lines.append(f"{name:<16}{rows[0]:>10,}{rows[1]:>10,}")
         sizes = [f"{layer} {size(layout.root / layer) / 1e6:.1f} MB" for layer in LAYERS]
         answer = str(lake.sql(QUERY))
-    lines += ["", "sizes: " + ", ".join(sizes), "", QUERY, answer, "Open it in Qlib:", ""]
+    lines += ["", "sizes: " + ", ".join(sizes), "", QUERY, answer]
+    lines += ["Name its lake, then ask it: `quantmini bars QUAD`, `quantmini report`:", ""]
+    lines += [f"export QUANTMINI_LAKE={quote(str(layout.root))}", "", "Open it in Qlib:", ""]
     return "\n".join([*lines, *recipe(layout)])
 
 

@@ -14,6 +14,12 @@ SEVERITY = {
     "runtime error": "failures",
     "warn": "warnings",
 }
+# What dbt says, at length and without a remedy, when a model has got or lost a column.
+OUT_OF_SYNC = "schemas on this incremental model are out of sync"
+OTHER_COLUMNS = (
+    "the model has other columns than its table; make the table anew: "
+    "`uv run dbt build --select +{} --full-refresh` in dbt_project/"
+)
 
 
 @dataclass
@@ -54,7 +60,10 @@ def read_results(
         owner = (node.get("attached_node") or unique_id).rpartition(".")[2]
         if status not in SEVERITY:
             continue
-        finding = {"node": unique_id, "message": " ".join((result["message"] or "").split())}
+        message = " ".join((result["message"] or "").split())
+        if OUT_OF_SYNC in message:
+            message = OTHER_COLUMNS.format(owner)
+        finding = {"node": unique_id, "message": message}
         if result["failures"]:
             run = results["metadata"]["invocation_id"]
             finding["rows"] = str(layout.log("errors") / f"{run}-{node['name']}.parquet")

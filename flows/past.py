@@ -11,6 +11,7 @@ from lake.layout import Layout
 
 # Records looked at, and how many runs the error rate is taken from.
 SINCE, RUNS = timedelta(days=30), 20
+FIELDS = {"command", "errors", "exit"}
 
 
 def runs(layout: Layout) -> dict[str, Any]:
@@ -19,7 +20,8 @@ def runs(layout: Layout) -> dict[str, Any]:
     A command is made good by a later success of its own or of `run`. One that found the lake busy
     is neither.
     """
-    found = [run for run in records.read(layout, "runs", SINCE) if not _was_busy(run)]
+    told = [run for run in records.read(layout, "runs", SINCE) if run.keys() >= FIELDS]
+    found = [run for run in told if not _was_busy(run)]
     some, failing = found[-RUNS:], {}
     for run in found:
         if run["exit"]:

@@ -54,6 +54,9 @@ def transform(
     changed = [d for d in datasets if rebuild or done.get(d.name) != fingerprints[d.name]]
     gate = Gate({dataset.name: "unchanged" for dataset in datasets})
     if not changed:
+        if catalog.published(layout):
+            # What is served has to open, though nobody writes to it.
+            catalog.connect(layout, limits.duckdb_memory, limits.max_workers).close()
         return gate
     began = datetime.now(UTC)
     results = build(layout, limits, changed, timing, rebuild=rebuild)

@@ -44,7 +44,8 @@ def current(layout: Layout, store: str) -> Path | None:
 def read_state(folder: Path | None) -> dict[str, Any]:
     """What a version was made from; empty if there is no version or its state is unreadable."""
     try:
-        return json.loads((folder / STATE).read_text("utf-8")) if folder else {}
+        state = json.loads((folder / STATE).read_text("utf-8")) if folder else {}
+        return state if isinstance(state, dict) else {}
     except (FileNotFoundError, ValueError):
         return {}
 

@@ -61,7 +61,7 @@ def numbered(path: Path, name: str, size: int) -> Iterator[Lines]:
             header, lines = flatfile.split_header(data, name)
             unknown = [column for column in header if column not in flatfile.COLUMNS]
             if unknown:
-                log.warning("%s: columns left out: %s", name, ", ".join(unknown))
+                log.warning("%s: columns left out: %s", name, ", ".join(map(repr, unknown)))
         yield header, lines, first
         # Several times faster than bytes.count, which stops at every match.
         first += int(np.count_nonzero(np.frombuffer(lines, np.uint8) == NEWLINE))

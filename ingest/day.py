@@ -12,6 +12,8 @@ from datetime import date
 from pathlib import Path
 from threading import Semaphore
 
+import polars as pl
+
 from ingest.bronze import Provenance, read_provenance
 from ingest.convert import Limits, convert
 from ingest.memory import Guard, OutOfMemory
@@ -40,6 +42,9 @@ from lake.errors import (
 from lake.layout import Layout
 
 log = logging.getLogger(__name__)
+
+# What content that nobody thought of may raise: the other days have nothing to do with it.
+SURPRISES = (ValueError, ArithmeticError, LookupError, pl.exceptions.PolarsError)
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,10 @@ class Run:
             message = str(error) if isinstance(error, QuantminiError) else f"{key}: {error}"
             log.warning("%s: %s", dataset.name, message)
             ended[day] = Failed(dataset.name, day, message, isinstance(error, SourceUnavailable))
+        except SURPRISES as error:
+            log.exception("%s: %s", dataset.name, key)
+            text = f"{key}: {type(error).__name__}: {error}; nothing of it was written: look at it"
+            ended[day] = Failed(dataset.name, day, text)
 
     def _fetched(self, dataset: Dataset, remote: RemoteFile) -> tuple[Path, str]:
         """Where the file landed, and the version of its content."""
@@ -125,7 +134,7 @@ class Run:
         try:
             with self.guard.room():
                 made = convert_together(fresh, self.layout, dataset, self.limits)
-        except (QuantminiError, OSError) as error:
+        except (QuantminiError, OSError, *SURPRISES) as error:
             if isinstance(error, OutOfMemory) or is_full(error):
                 raise
             log.debug("%s: %s; the days are converted one by one", dataset.name, error)

@@ -21,6 +21,8 @@ BOM = b"\xef\xbb\xbf"
 # Small enough to stay near the processor and that a day never lies in memory as text; larger
 # slices were parsed no faster.
 SLICE_BYTES = 4 << 20
+# A hundred bytes are usual; without an end a few packed megabytes would fill the memory.
+LONGEST_LINE = 1 << 20
 
 
 def slices(path: Path, name: str, size: int = SLICE_BYTES) -> Iterator[bytes]:
@@ -33,20 +35,21 @@ def slices(path: Path, name: str, size: int = SLICE_BYTES) -> Iterator[bytes]:
 
     Raises:
         CorruptFile: it is empty, cut short, damaged, followed by something else, or not gzip.
+        BadData: a line has no end within reason.
     """
     problem = "it is empty"
     if path.stat().st_size:
         try:
             with path.open("rb") as packed:
                 read_once(packed)
-                yield from _lines(packed, size)
+                yield from _lines(packed, name, size)
             return
         except (EOFError, gzip.BadGzipFile, isal_zlib.error) as error:  # type: ignore[misc]
             problem = str(error)
     raise CorruptFile(f"{name}: not a whole gzip file ({problem}); fetch it again")
 
 
-def _lines(packed: IO[bytes], size: int) -> Iterator[bytes]:
+def _lines(packed: IO[bytes], name: str, size: int) -> Iterator[bytes]:
     with igzip.open(packed) as content:  # type: ignore[no-untyped-call]
         rest = b""
         while block := content.read(size):
@@ -56,6 +59,8 @@ def _lines(packed: IO[bytes], size: int) -> Iterator[bytes]:
                 rest = block[end:]
             else:
                 rest += block
+                if len(rest) > LONGEST_LINE:
+                    raise BadData(f"{name}: a line is longer than {LONGEST_LINE:,} bytes")
         if rest:
             yield rest
 

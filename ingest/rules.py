@@ -19,6 +19,8 @@ EXCHANGE = ZoneInfo("America/New_York")
 REASON = "reason"
 # Counted from the right, since roots differ in length and may end in a digit.
 CONTRACT = r"^O:(?P<root>.+)(?P<expiry>[0-9]{6})(?P<right>[CP])(?P<strike>[0-9]{8})$"
+# The longest are those of options, of some 25.
+LONGEST_NAME = 100
 UNNAMEABLE = r"""[\x00-\x1f\x7f"\x{FFFD}]|^\s|\s$"""
 # Without any of these, joined by line feeds, which none can hold, names are fit. A set of single
 # characters, no alternatives: that is many times faster.
@@ -126,6 +128,7 @@ def _ticker_rules(tickers: pl.Series, dataset: Dataset, day: date) -> list[Rule]
     name = pl.col("ticker")
     checks = [
         ("ticker is empty", name == ""),
+        (f"ticker is longer than {LONGEST_NAME} characters", name.str.len_chars() > LONGEST_NAME),
         ("ticker holds a blank end, a quote or unprintable text", name.str.contains(UNNAMEABLE)),
     ]
     if dataset.asset == "options":
@@ -140,7 +143,8 @@ def _ticker_rules(tickers: pl.Series, dataset: Dataset, day: date) -> list[Rule]
 
 def plain(names: list[str]) -> bool:
     """Whether no name can break a rule of stocks; False leaves it open."""
-    return "" not in names and SUSPICIOUS.search("\n".join(names)) is None
+    fit = "" not in names and len(max(names, key=len, default="")) <= LONGEST_NAME
+    return fit and SUSPICIOUS.search("\n".join(names)) is None
 
 
 def _contract_checks(day: date) -> list[Rule]:

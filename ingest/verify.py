@@ -98,7 +98,11 @@ def _rows(
     """How a bronze file differs from its landed file; None where it does not."""
     known = read_provenance(path)
     if known is None or not _is_source(landed, known):
-        return f"{landed} is not the file that bronze was made from{_remedy(path)}"
+        return (
+            f"{landed} is not the file that bronze was made from; `quantmini run` takes it in, or "
+            "says what is wrong with it and bronze keeps the version before; if it is damaged, "
+            "remove it"
+        )
     try:
         equal = _same_again(connection, layout, dataset, path, landed, known, limits)
     except (QuantminiError, duckdb.Error, OSError) as error:
@@ -109,7 +113,7 @@ def _rows(
 
 
 def _remedy(path: Path) -> str:
-    return f"; remove {path} and run `quantmini run`, which makes it again"
+    return f"; move {path} away and run `quantmini run`, which makes it again"
 
 
 def _is_source(landed: Path, known: Provenance) -> bool:

@@ -38,13 +38,20 @@ class Published:
 
 
 def tables(layout: Layout) -> dict[str, Published]:
-    """Every published table of silver: the data sets, reference tables and aggregates."""
+    """Every published table of silver: the data sets, reference tables and aggregates.
+
+    Raises:
+        CorruptFile: the file that says so is damaged.
+    """
     if layout.shared:
         return {name: Published(*entry) for name, entry in layout.shared.published().items()}
-    return {
-        name: Published(int(entry["snapshot"]), str(entry["run"]))
-        for name, entry in read_json(layout.published).items()
-    }
+    try:
+        return {
+            name: Published(int(entry["snapshot"]), str(entry["run"]))
+            for name, entry in read_json(layout.published).items()
+        }
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise misleading(layout, f"{type(error).__name__}: {error}") from error
 
 
 def published(layout: Layout) -> dict[str, int]:
@@ -83,7 +90,10 @@ def connect(
     """
     served = tables(layout) if served is None else served
     if not set(served) & set(DATASETS):
-        raise NotBuilt(f"nothing is published in {layout.root}; run `quantmini run` first")
+        raise NotBuilt(
+            f"nothing is published in {layout.root}; run `quantmini run` first, or name another "
+            "lake by QUANTMINI_LAKE"
+        )
     layout.temp.mkdir(parents=True, exist_ok=True)
     connection = engine.connect(memory_limit, threads, layout.temp, in_order=in_order)
     try:
@@ -92,6 +102,8 @@ def connect(
     except duckdb.Error as error:
         if layout.shared:
             raise
+        if "No snapshot found" in str(error):
+            raise misleading(layout, str(error).partition("\n")[0]) from error
         raise damaged(layout, str(error).partition("\n")[0]) from error
     connection.execute("CREATE SCHEMA metadata")
     for path in layout.marts():
@@ -117,6 +129,14 @@ def _serve(
             connection.execute(f"CREATE VIEW archive.{name} AS {every}")
             rows = every if archived else rows
         connection.execute(f"CREATE VIEW silver.{name} AS {rows}")
+
+
+def misleading(layout: Layout, why: str) -> CorruptFile:
+    """A list of what is published that is no use as it is, and what helps."""
+    return CorruptFile(
+        f"{layout.published} does not say what is published ({why}); delete it and "
+        f"{layout.transformed}, then `quantmini transform`"
+    )
 
 
 def damaged(layout: Layout, why: str) -> CorruptFile:

@@ -33,8 +33,8 @@ def read(layout: Layout, kind: Kind, since: timedelta) -> Iterator[dict[str, Any
     for path in sorted(layout.log("performance").glob(f"{kind}-*.jsonl")):
         if path.stem < f"{kind}-{start:%Y-%m}":
             continue
-        for line in path.read_text(encoding="utf-8").splitlines():
-            with contextlib.suppress(ValueError, KeyError):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            with contextlib.suppress(ValueError, KeyError, TypeError):
                 record = json.loads(line)
                 if datetime.fromisoformat(record["at"]) >= start:
                     yield record

@@ -61,12 +61,33 @@ def silver_against_bronze(
         FROM bronze FULL JOIN silver USING (date)
         WHERE bronze.rows IS NOT NULL OR NOT $shared ORDER BY date
     """
-    days = connection.execute(sql, {"files": files, "shared": layout.shared is not None}).fetchall()
+    bound = {"files": files, "shared": layout.shared is not None}
+    try:
+        days = connection.execute(sql, bound).fetchall()
+    except duckdb.Error:
+        if broken := _unreadable(connection, layout, dataset):
+            return 0, broken
+        raise
     return sum(rows for _, rows, *_ in days), [
         Difference(dataset.name, day, _words(layout, dataset, in_bronze, in_silver))
         for day, in_bronze, in_silver, equal in days
         if not equal or in_bronze != in_silver
     ]
+
+
+def _unreadable(
+    connection: duckdb.DuckDBPyConnection, layout: Layout, dataset: Dataset
+) -> list[Difference]:
+    """The files of bronze that one statement over all of them did not name."""
+    broken = []
+    for day, path in layout.bronze_files(dataset).items():
+        try:
+            every = "SELECT sum(hash(bars)) FROM read_parquet(?) AS bars"
+            connection.execute(every, [str(path)]).fetchall()
+        except duckdb.Error:
+            text = f"{path} cannot be read; move it away, then `quantmini run`"
+            broken.append(Difference(dataset.name, day, text))
+    return broken
 
 
 def _words(layout: Layout, dataset: Dataset, in_bronze: int, in_silver: int) -> str:

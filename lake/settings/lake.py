@@ -15,8 +15,14 @@ from lake.shared import Bucket, Shared, checked_catalog, checked_data_path
 
 
 def _beside_project(root: Path) -> Path:
-    """A relative root in the file starts at the project, wherever the command is called."""
-    return (PROJECT / root.expanduser()).resolve()
+    """A relative root in the file starts at the project, wherever the command is called.
+
+    dbt-duckdb puts paths between quotes as they are, and DuckDB takes them as patterns.
+    """
+    whole = (PROJECT / root.expanduser()).resolve()
+    if unfit := {*"'*?["} & {*str(whole)}:
+        raise ValueError(f"its path cannot hold {' '.join(sorted(unfit))}; choose another folder")
+    return whole
 
 
 class Lake(Section):
@@ -27,7 +33,8 @@ class Lake(Section):
 
     root: Annotated[Path, AfterValidator(_beside_project)] = PROJECT / "quantmini-lake"
     """The lake's folder. A relative path starts at the project's folder. The variable
-    QUANTMINI_LAKE holds it too; there a relative path starts at the current folder."""
+    QUANTMINI_LAKE holds it too; there a relative path starts at the current folder. The path
+    holds none of `' * ? [`."""
     catalog: Annotated[SecretStr, AfterValidator(checked_catalog)] | None = None
     """The PostgreSQL database of a shared catalog, `postgresql://user:password@host:5432/database`;
     by default `metadata/catalog.sqlite` in the root. It holds a secret, so rather in

@@ -76,6 +76,14 @@ def test_silver_that_differs_is_told(lake: Layout) -> None:
         assert [str(difference.date) for difference in found] == [changed.stem, gone.stem]
         assert "other values" in found[0].error
         assert "bronze has 0 rows" in found[1].error
+        short, flipped = list(lake.bronze_files(dataset).values())[6:8]
+        content = bytearray(flipped.read_bytes())
+        content[4:200] = bytes(196)
+        flipped.write_bytes(content)
+        short.write_bytes(short.read_bytes()[:500])
+        rows_read, found = silver_against_bronze(connection, lake, dataset)
+        assert [str(difference.date) for difference in found] == [short.stem, flipped.stem]
+        assert f"{short} cannot be read; move it away, then `quantmini run`" in found[0].error
         for path in lake.bronze_files(dataset).values():
             path.unlink()
         rows_read, found = silver_against_bronze(connection, lake, dataset)
@@ -83,10 +91,14 @@ def test_silver_that_differs_is_told(lake: Layout) -> None:
 
 
 @pytest.mark.slow(50)
-def test_rebuilt_from_bronze_when_the_catalog_is_damaged(lake: Layout) -> None:
+def test_rebuilt_from_bronze_when_the_catalog_is_damaged(ran: Ran, lake: Layout) -> None:
     before = served(lake)
     lake.catalog.write_bytes(b"SQLite format 3\0 and then nothing of the kind" * 1000)
     done = quantmini(lake.root, "maintain", "compact")
+    assert done.returncode == 1
+    assert "is damaged" in done.stderr
+    # Also where nothing is new.
+    done = quantmini(lake.root, "run", "--source", str(ran.source))
     assert done.returncode == 1
     assert "is damaged" in done.stderr
     facts = maintained(lake, "rebuild")["rebuild"]

@@ -81,7 +81,7 @@ def test_a_broken_part_is_a_problem_and_the_rest_is_told(tmp_path: Path) -> None
     layout.published.write_text('{"stocks_daily": {"snap')
     found = status(layout, limits(), "none", THURSDAY_EVENING)
     assert found["pipeline"]["datasets"]["stocks_daily"]["days"] == 1
-    assert f"{layout.published} cannot be read" in found["problems"][0]
+    assert f"{layout.published} does not say what is published" in found["problems"][0]
     assert "quantmini transform" in found["problems"][0]
 
     write_json(layout.published, {"stocks_daily": {"snapshot": 1, "run": "first"}})
@@ -89,7 +89,12 @@ def test_a_broken_part_is_a_problem_and_the_rest_is_told(tmp_path: Path) -> None
     found = status(layout, limits(), "none", THURSDAY_EVENING)
     assert f"{layout.catalog} is damaged" in found["problems"][0]
     assert "quantmini maintain rebuild" in found["problems"][0]
-    words(found)
+    layout.log("performance").mkdir(parents=True)
+    now = THURSDAY_EVENING.isoformat()
+    odd = f'{{"at": "{now}"}}\n[]\n{{"at": 5}}\n'
+    records_of_runs = layout.log("performance") / f"runs-{datetime.now(UTC):%Y-%m}.jsonl"
+    records_of_runs.write_bytes(odd.encode() + b"\xff\n")
+    words(status(layout, limits(), "none", THURSDAY_EVENING))
 
 
 def test_runs_that_failed_and_were_not_made_good(tmp_path: Path) -> None:

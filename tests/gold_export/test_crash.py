@@ -57,6 +57,28 @@ def test_a_version_is_on_the_disk_before_its_state_says_so(layout, first, monkey
     assert synced == [(layout.gold(STORE).resolve(), False)]
 
 
+def test_half_a_removal_is_no_version(layout, first, second, monkeypatch):
+    run(first, layout, 1)
+    run(second, layout, 2)
+    spare, _ = versions.complete(layout, STORE)
+
+    def killed(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        versions.discard(spare)
+    assert spare.is_dir()
+    assert spare not in versions.complete(layout, STORE)
+
+
+def test_a_state_that_is_none_is_no_state(layout, first):
+    run(first, layout, 1)
+    (layout.gold(STORE) / versions.STATE).write_text("[]", encoding="utf-8")
+    assert not run(first, layout, 1).skipped
+    assert run(first, layout, 1).skipped
+
+
 def test_the_bytes_depend_on_silver_alone(tmp_path, first):
     one, other = Layout(tmp_path / "one"), Layout(tmp_path / "other")
     run(first, one, 1, ExportOptions(batch_rows=7))

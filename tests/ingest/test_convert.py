@@ -128,7 +128,7 @@ def test_columns_in_any_order_and_a_new_one(
     convert_bytes(bucket, packed(line, header=",".join(order)))
     assert kept(bucket.layout)["close"].to_list() == [Decimal("10.5")]
     assert [record.message for record in caplog.records] == [
-        "us_stocks_sip/minute_aggs_v1/2024/06/2024-06-10.csv.gz: columns left out: vwap, otc"
+        "us_stocks_sip/minute_aggs_v1/2024/06/2024-06-10.csv.gz: columns left out: 'vwap', 'otc'"
     ]
 
 
@@ -151,6 +151,7 @@ def test_header_only(bucket: Bucket) -> None:
         (gzip.compress(b""), BadData, "no content"),
         (packed(header=HEADER.replace(",close", "")), BadData, "column close missing"),
         (packed(header=HEADER + ",open"), BadData, "column open twice"),
+        (packed(bar("A" * 9_000_000)), BadData, "a line is longer"),
     ],
     # The bytes hold the time of packing, which would make other names in each test process.
     ids=[
@@ -163,6 +164,7 @@ def test_header_only(bucket: Bucket) -> None:
         "nothing packed",
         "column missing",
         "column twice",
+        "no end of a line",
     ],
 )
 def test_bad_file(bucket: Bucket, content: bytes, error: type[Exception], part: str) -> None:
@@ -201,6 +203,7 @@ BAD_ROWS = {
     ],
     "finer than a microsecond": [bar(stamp=str(MIDNIGHT + 1))],
     "ticker is empty": [bar("")],
+    "ticker is longer than 100": [bar("A" * 101)],
     "ticker holds": [bar(" A"), bar("A\x00"), bar('"A'), bar("A\x7f")],
 }
 

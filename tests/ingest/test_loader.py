@@ -11,10 +11,12 @@ from collections.abc import Generator
 from datetime import date, timedelta
 from pathlib import Path
 from threading import Semaphore
+from typing import Any
 
 import polars as pl
 import pytest
 
+from ingest import parse
 from ingest.convert import Limits
 from ingest.day import Run
 from ingest.loader import Portion, ingest
@@ -113,6 +115,25 @@ def test_bad_day_keeps_bronze_and_does_not_stop_others(bucket: Bucket) -> None:
     report = load(bucket)
     assert [item.date for item in report.ingested] == [NEXT]
     assert "not a whole gzip file" in report.failed[0].error
+    assert symbols(bucket.layout) == ["A"]
+
+
+def test_what_nobody_thought_of_is_one_days_failure(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put(packed(bar("A")))
+    bucket.put(packed(bar("B", stamp=STAMP)), NEXT)
+    real = parse.typed
+
+    def surprised(data: bytes, *told: Any) -> Any:
+        if b"B," in data:
+            raise OverflowError("date value out of range")
+        return real(data, *told)
+
+    monkeypatch.setattr(parse, "typed", surprised)
+    report = load(bucket)
+    assert [item.date for item in report.failed] == [NEXT]
+    assert "OverflowError: date value out of range; nothing of it was" in report.failed[0].error
     assert symbols(bucket.layout) == ["A"]
 
 

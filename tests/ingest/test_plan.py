@@ -78,6 +78,12 @@ def test_not_published(
     assert plan([remote(day) for day in listed], {}, start, end, NOW).not_published == missing
 
 
+@pytest.mark.parametrize(("hour", "missing"), [(13, []), (19, []), (20, [THURSDAY])])
+def test_a_session_is_expected_once_it_is_over(hour: int, missing: list[date]) -> None:
+    now = datetime(THURSDAY.year, THURSDAY.month, THURSDAY.day, hour, tzinfo=UTC)
+    assert plan([], {}, THURSDAY, THURSDAY, now).not_published == missing
+
+
 def test_a_day_in_bronze_is_not_missing() -> None:
     files = [remote(THURSDAY), remote(TUESDAY)]
     assert plan(files, {MONDAY: known(remote(MONDAY))}, now=NOW).not_published == []
@@ -97,6 +103,7 @@ def test_gaps() -> None:
         ("us_stocks_sip/day_aggs_v1/2024/04/2024-04-01.csv", None),
         ("us_stocks_sip/day_aggs_v1/2024/04/copy/2024-04-01.csv.gz", None),
         ("us_stocks_sip/day_aggs_v2/2024/04/2024-04-01.csv.gz", None),
+        ("us_stocks_sip/day_aggs_v1/9999/12/9999-12-31.csv.gz", None),
         ("us_stocks_sip/day_aggs_v1/README", None),
     ],
 )

@@ -88,7 +88,9 @@ def test_a_bit_of_landing_has_flipped(con, layout):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    assert "is not the file" in complaint(con, layout)
+    [difference] = checked(con, layout).differences
+    assert f"{path} is not the file that bronze was made from; `quantmini run`" in difference.error
+    assert "if it is damaged, remove it" in difference.error
 
 
 @pytest.mark.parametrize("drop", [False, True])

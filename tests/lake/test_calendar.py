@@ -1,4 +1,13 @@
+from datetime import date
+
 from lake import calendar
+
+
+def test_it_reaches_back_before_the_vendors_first_file():
+    days = calendar.exchange_schedule()["date"].to_pylist()
+    assert days[0] == date(2000, 1, 3)
+    week = [day for day in days if date(2001, 9, 10) <= day <= date(2001, 9, 17)]
+    assert week == [date(2001, 9, 10), date(2001, 9, 17)]
 
 
 def test_the_kept_sessions_are_the_librarys(monkeypatch, tmp_path):

@@ -64,8 +64,17 @@ def test_a_catalog_that_cannot_be_read_names_what_helps(layout, content):
         catalog.connect(layout, "1GB", 1)
 
 
+@pytest.mark.parametrize(
+    "content", ["", "[]", "null", '{"stocks_daily": 5}', '{"stocks_daily": {"snap']
+)
+def test_a_damaged_list_of_what_is_published_names_what_helps(layout, content):
+    layout.published.write_text(content)
+    with pytest.raises(CorruptFile, match=f"{layout.transformed}, then `quantmini transform`"):
+        catalog.connect(layout, "1GB", 1)
+
+
 def test_a_catalog_older_than_what_is_published_names_what_helps(layout):
     entry = {"snapshot": 99, "run": "first"}
     write_json(layout.published, {"stocks_daily": entry})
-    with pytest.raises(CorruptFile, match="maintain rebuild"):
+    with pytest.raises(CorruptFile, match="then `quantmini transform`"):
         catalog.connect(layout, "1GB", 1)

@@ -140,7 +140,7 @@ def test_a_catalog_that_cannot_be_read(copy: Layout) -> None:
     copy.catalog.write_bytes(b"no database")
     facts = facts_of(copy)
     assert facts.bars is None
-    assert any("cannot be read" in problem for problem in facts.status["problems"])
+    assert any("is damaged" in problem for problem in facts.status["problems"])
     assert {day.state for day in facts.coverage["stocks_daily"]} == {"partial"}
 
 
