@@ -30,6 +30,7 @@ PUBLISHED_AFTER = timedelta(days=1, hours=17)
 # The newest date is looked for in these last days first, which spares reading the years before.
 NEWEST_WITHIN = timedelta(days=40)
 UNREADABLE = (
+    QuantminiError,
     OSError,
     ValueError,
     KeyError,
