@@ -57,6 +57,20 @@ def test_a_version_is_on_the_disk_before_its_state_says_so(layout, first, monkey
     assert synced == [(layout.gold(STORE).resolve(), False)]
 
 
+def test_the_switch_is_one_rename_over_the_old_link(layout, first, second, monkeypatch):
+    run(first, layout, 1)
+    gold, replace, there = layout.gold(STORE), Path.replace, []
+
+    def renamed(path: Path, target: Path) -> Path:
+        if target == gold:
+            there.append(gold.is_symlink())
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", renamed)
+    run(second, layout, 2)
+    assert there == [True]
+
+
 def test_half_a_removal_is_no_version(layout, first, second, monkeypatch):
     run(first, layout, 1)
     run(second, layout, 2)
