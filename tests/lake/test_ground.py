@@ -2,6 +2,7 @@
 
 import multiprocessing
 import multiprocessing.synchronize
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +60,22 @@ def _hold(root: Path, ready: "multiprocessing.synchronize.Event") -> None:
     with writing(Layout(root)):
         ready.set()
         multiprocessing.Event().wait()
+
+
+def _wait_to_write(root: Path, moments: "multiprocessing.Queue[float]") -> None:
+    with writing(Layout(root), wait=True):
+        moments.put(time.monotonic())
+
+
+def test_who_waits_writes_when_the_owner_has_ended(tmp_path):
+    moments: multiprocessing.Queue[float] = multiprocessing.Queue()
+    with writing(Layout(tmp_path)):
+        other = multiprocessing.Process(target=_wait_to_write, args=(tmp_path, moments))
+        other.start()
+        other.join(0.5)
+        ended = time.monotonic()
+    assert moments.get() > ended
+    other.join()
 
 
 def test_a_killed_owner_holds_nothing(tmp_path):
