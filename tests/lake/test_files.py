@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lake.files import read_json, replacing, write_json
+from lake.files import read_json, write_json
 
 
 def test_synced_before_it_is_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,12 +23,3 @@ def test_synced_before_it_is_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     write_json(path, "new")
     assert synced == [(path.stat().st_ino, "old")]
     assert read_json(path) == "new"
-
-
-def test_a_failure_leaves_the_old_file_alone(tmp_path: Path) -> None:
-    path = tmp_path / "state.json"
-    write_json(path, "old")
-    with pytest.raises(ZeroDivisionError), replacing(path) as temporary:
-        temporary.write_text("half", encoding="utf-8")
-        raise ZeroDivisionError
-    assert [read_json(each) for each in tmp_path.iterdir()] == ["old"]

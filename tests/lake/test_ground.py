@@ -4,6 +4,7 @@ import multiprocessing
 import multiprocessing.synchronize
 import time
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from lake.errors import LakeBusy, UsageError
 from lake.files import read_json, replacing, write_json
 from lake.layout import Layout
 from lake.lock import writing
+from tests.forked import forking
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
@@ -62,19 +64,22 @@ def _hold(root: Path, ready: "multiprocessing.synchronize.Event") -> None:
         multiprocessing.Event().wait()
 
 
-def _wait_to_write(root: Path, moments: "multiprocessing.Queue[float]") -> None:
+def _wait_to_write(root: Path, began: Connection) -> None:
+    began.send(None)
     with writing(Layout(root), wait=True):
-        moments.put(time.monotonic())
+        began.send(time.monotonic())
 
 
 def test_who_waits_writes_when_the_owner_has_ended(tmp_path):
-    moments: multiprocessing.Queue[float] = multiprocessing.Queue()
+    here, there = multiprocessing.Pipe()
+    # Not forked from here: that would hold this process's lock.
+    other = forking().Process(target=_wait_to_write, args=(tmp_path, there))
     with writing(Layout(tmp_path)):
-        other = multiprocessing.Process(target=_wait_to_write, args=(tmp_path, moments))
         other.start()
-        other.join(0.5)
+        here.recv()
+        assert not here.poll(0.5)
         ended = time.monotonic()
-    assert moments.get() > ended
+    assert here.recv() > ended
     other.join()
 
 
