@@ -114,8 +114,9 @@ class Run:
             log.warning("%s: %s", dataset.name, message)
             ended[day] = Failed(dataset.name, day, message, isinstance(error, SourceUnavailable))
         except SURPRISES as error:
-            log.exception("%s: %s", dataset.name, key)
-            text = f"{key}: {type(error).__name__}: {error}; nothing of it was written: look at it"
+            text = f"{key}: {type(error).__name__}: {error}; bronze is as it was: look at the file"
+            log.warning("%s: %s", dataset.name, text)
+            log.debug("%s", key, exc_info=error)
             ended[day] = Failed(dataset.name, day, text)
 
     def _fetched(self, dataset: Dataset, remote: RemoteFile) -> tuple[Path, str]:

@@ -133,7 +133,7 @@ def test_what_nobody_thought_of_is_one_days_failure(
     monkeypatch.setattr(parse, "typed", surprised)
     report = load(bucket)
     assert [item.date for item in report.failed] == [NEXT]
-    assert "OverflowError: date value out of range; nothing of it was" in report.failed[0].error
+    assert "OverflowError: date value out of range; bronze is as it was" in report.failed[0].error
     assert symbols(bucket.layout) == ["A"]
 
 
