@@ -33,7 +33,7 @@ def sections(root: Path, quick: bool) -> list[Section]:
     minute = full_build(
         root, "stocks_minute", 2 if quick else 20, 20_000 if quick else 500_000, count
     )
-    histories = [3, 6] if quick else [20, 60, 250]
+    histories = [3] if quick else [20, 60, 250]
     return [daily, minute, growth(root, histories, 2_000 if quick else 100_000, 1 if quick else 3)]
 
 

@@ -17,10 +17,10 @@ from lake.shared import Bucket, Shared, checked_catalog, checked_data_path
 def _beside_project(root: Path) -> Path:
     """A relative root in the file starts at the project, wherever the command is called.
 
-    dbt-duckdb puts paths between quotes as they are, and DuckDB takes them as patterns.
+    DuckDB would take one with these characters as a pattern.
     """
     whole = (PROJECT / root.expanduser()).resolve()
-    if unfit := {*"'*?["} & {*str(whole)}:
+    if unfit := {*"*?["} & {*str(whole)}:
         raise ValueError(f"its path cannot hold {' '.join(sorted(unfit))}; choose another folder")
     return whole
 
@@ -34,7 +34,7 @@ class Lake(Section):
     root: Annotated[Path, AfterValidator(_beside_project)] = PROJECT / "quantmini-lake"
     """The lake's folder. A relative path starts at the project's folder. The variable
     QUANTMINI_LAKE holds it too; there a relative path starts at the current folder. The path
-    holds none of `' * ? [`."""
+    holds none of `* ? [`."""
     catalog: Annotated[SecretStr, AfterValidator(checked_catalog)] | None = None
     """The PostgreSQL database of a shared catalog, `postgresql://user:password@host:5432/database`;
     by default `metadata/catalog.sqlite` in the root. It holds a secret, so rather in

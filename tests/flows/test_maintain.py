@@ -24,9 +24,10 @@ NOW = {"QUANTMINI_MAINTENANCE__KEEP_SNAPSHOTS_DAYS": "0"}
 
 @pytest.fixture
 def lake(ran: Ran, tmp_path: Path) -> Layout:
-    """A lake of its own."""
-    shutil.copytree(ran.layout.root, tmp_path / "lake", symlinks=True)
-    return Layout(tmp_path / "lake")
+    """A lake of its own, in a folder whose name SQL has to quote."""
+    root = tmp_path / "o'b lake"
+    shutil.copytree(ran.layout.root, root, symlinks=True)
+    return Layout(root)
 
 
 def maintained(lake: Layout, *words: str, **environment: str) -> dict[str, Any]:

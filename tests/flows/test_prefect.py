@@ -136,6 +136,8 @@ def test_a_served_deployment_runs_and_leaves_its_artifacts(
     variables = server | {
         "QUANTMINI_LAKE": str(tmp_path / "lake"),
         "QUANTMINI_ALERTS__URLS": hook.url,
+        # Prefect keeps a folder there that another user's Prefect could not write to.
+        "TMPDIR": str(tmp_path),
     }
     client = get_client(sync_client=True)
     log = tmp_path / "serve.log"

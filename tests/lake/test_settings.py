@@ -74,7 +74,6 @@ def test_secrets_print_nowhere(monkeypatch):
         ("parquet: {compression: gzip, compression_level: 12}", "gzip is 1 to 9"),
         ("processing: {max_bad_share: 2}", "processing.max_bad_share"),
         ("gold: {adjustment: all}", "gold.adjustment"),
-        ("""lake: {root: "/data/o'brian"}""", "lake.root: .*its path cannot hold '"),
         ("lake: {root: '/data/[a]'}", r"lake.root: .*its path cannot hold \["),
         ("gold: {lists: [0]}", "gold.lists"),
         ("lake: {catalog: 'postgresql://u:hunter2@h/d'}", "catalog and data_path belong together"),
