@@ -2,9 +2,8 @@
 
 import multiprocessing
 import multiprocessing.synchronize
-import time
 from dataclasses import replace
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import pytest
@@ -64,23 +63,31 @@ def _hold(root: Path, ready: "multiprocessing.synchronize.Event") -> None:
         multiprocessing.Event().wait()
 
 
-def _wait_to_write(root: Path, began: Connection) -> None:
-    began.send(None)
+def _wait_to_write(root: Path, link: Connection) -> None:
+    link.send("waiting")
     with writing(Layout(root), wait=True):
-        began.send(time.monotonic())
+        link.send("writing")
+        link.recv()
 
 
-def test_who_waits_writes_when_the_owner_has_ended(tmp_path):
-    here, there = multiprocessing.Pipe()
-    # Not forked from here: that would hold this process's lock.
-    other = forking().Process(target=_wait_to_write, args=(tmp_path, there))
+def test_who_waits_writes_when_the_owner_has_ended_one_after_the_other(tmp_path):
+    links = []
     with writing(Layout(tmp_path)):
-        other.start()
-        here.recv()
-        assert not here.poll(0.5)
-        ended = time.monotonic()
-    assert here.recv() > ended
-    other.join()
+        for _ in range(2):
+            here, there = multiprocessing.Pipe()
+            # Not forked from here: that would hold this process's lock.
+            waiting = forking().Process(target=_wait_to_write, args=(tmp_path, there), daemon=True)
+            waiting.start()
+            assert here.recv() == "waiting"
+            links.append(here)
+        assert not wait(links, 0.5)
+    wait(links)
+    first, second = sorted(links, key=lambda link: not link.poll())
+    assert first.recv() == "writing"
+    assert not wait(links, 0.5)
+    first.send("enough")
+    assert second.recv() == "writing"
+    second.send("enough")
 
 
 def test_a_killed_owner_holds_nothing(tmp_path):
