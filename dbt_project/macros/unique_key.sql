@@ -1,12 +1,15 @@
 {% macro broken_key(columns) -%}
+    {#- What is wrong with a group of rows of one key. -#}
     count(*) > 1 or {{ columns | join(' is null or ') }} is null
 {%- endmacro %}
 
-{% macro suspected(model, columns) %}{{ return(adapter.dispatch('suspected')(model, columns)) }}{% endmacro %}
-
-{% macro default__suspected(model, columns) %}
+{% macro suspected(model, columns) %}
     {#- The dates among which a key is broken: looked for in slices of dates, since the keys of a year of minutes do
         not fit into memory. A key with a time belongs to one date; one without is looked for in all rows. -#}
+    {{- return(adapter.dispatch('suspected')(model, columns)) -}}
+{% endmacro %}
+
+{% macro default__suspected(model, columns) %}
     {%- if not execute or not ('date' in columns or 'ts' in columns) -%}{{ return('true') }}{%- endif -%}
     {%- set slices = run_query(
         "select min(date)::varchar, max(date)::varchar from ("
@@ -24,4 +27,7 @@
     {{- return(found | join(' or ')) -}}
 {% endmacro %}
 
-{% macro spark__suspected(model, columns) %}{{ return('true') }}{% endmacro %}
+{% macro spark__suspected(model, columns) %}
+    {#- Spark cuts into partitions by itself. -#}
+    {{- return('true') -}}
+{% endmacro %}

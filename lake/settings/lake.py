@@ -17,7 +17,7 @@ from lake.shared import Bucket, Shared, checked_catalog, checked_data_path
 def _beside_project(root: Path) -> Path:
     """A relative root in the file starts at the project, wherever the command is called.
 
-    DuckDB would take one with these characters as a pattern.
+    One with an asterisk, a question mark or a bracket would be a pattern to DuckDB.
     """
     whole = (PROJECT / root.expanduser()).resolve()
     if unfit := {*"*?["} & {*str(whole)}:

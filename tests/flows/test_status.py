@@ -90,9 +90,9 @@ def test_a_broken_part_is_a_problem_and_the_rest_is_told(tmp_path: Path) -> None
     assert f"{layout.catalog} is damaged" in found["problems"][0]
     assert "quantmini maintain rebuild" in found["problems"][0]
     layout.log("performance").mkdir(parents=True)
-    now = THURSDAY_EVENING.isoformat()
-    odd = f'{{"at": "{now}"}}\n[]\n{{"at": 5}}\n'
-    records_of_runs = layout.log("performance") / f"runs-{datetime.now(UTC):%Y-%m}.jsonl"
+    now = datetime.now(UTC)
+    odd = f'{{"at": "{now.isoformat()}"}}\n[]\n{{"at": 5}}\n'
+    records_of_runs = layout.log("performance") / f"runs-{now:%Y-%m}.jsonl"
     records_of_runs.write_bytes(odd.encode() + b"\xff\n")
     words(status(layout, limits(), "none", THURSDAY_EVENING))
 
