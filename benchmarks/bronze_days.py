@@ -6,7 +6,7 @@ from datetime import date
 
 import duckdb
 
-from lake.calendar import exchange
+from lake.calendar import sessions
 from lake.datasets import DATASETS, Dataset
 from lake.layout import Layout
 
@@ -26,8 +26,8 @@ MINUTES = 200
 
 def trading_days(count: int) -> list[date]:
     """The first sessions from June 2022 on; up to 398."""
-    sessions = exchange().sessions_in_range("2022-06-01", "2023-12-29")
-    return [session.date() for session in sessions[:count]]
+    days = sessions()["date"].to_pylist()
+    return [day for day in days if date(2022, 6, 1) <= day <= date(2023, 12, 29)][:count]
 
 
 def write_day(layout: Layout, dataset: Dataset, day: date, rows: int) -> None:

@@ -92,11 +92,8 @@ class Answer:
         if table is not None:
             self.reading.record(self.title, time.perf_counter() - began, table.num_rows, "hit")
             return table.to_reader()
-        turn = None
         try:
-            if self.variables:
-                turn = self.reading.turn(self.variables)
-            cursor = turn[0] if turn else self.reading.cursor()
+            cursor = self.reading.cursor(self.variables)
             stream = cursor.execute(self.sql, self.parameters).to_arrow_reader(BATCH_ROWS)
             batches, whole = _head(stream)
         except (duckdb.Error, pa.ArrowException, OSError) as error:
@@ -105,8 +102,6 @@ class Answer:
             raise fault from None
         if not whole:
             return self._rest(stream, batches, began)
-        if turn:
-            self.reading.cursors.give(turn)
         table = pa.Table.from_batches(batches, stream.schema)
         seconds = time.perf_counter() - began
         if key is not None and key == self.key():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from lake import adjustment
 from lake.archive import NAMES
@@ -27,7 +28,7 @@ TABLES = {
 CHAIN = """
     SELECT expiration_date, strike_price, contract_type,
         * EXCLUDE (expiration_date, strike_price, contract_type)
-    FROM archive.options_daily
+    FROM {source}
     WHERE underlying = getvariable('underlying') AND date = getvariable('date')
     ORDER BY expiration_date, strike_price, contract_type, ticker
 """
@@ -43,8 +44,8 @@ class BarsOf:
 
     @property
     def source(self) -> str:
-        """The table as SQL names it, with the archive where it has a part there."""
-        return f"{'archive' if self.table in NAMES else 'silver'}.{self.table}"
+        """The table as SQL names it."""
+        return view(self.table)
 
     @property
     def key(self) -> str:
@@ -60,6 +61,21 @@ class BarsOf:
     def period(self) -> str:
         """What `date` is the first day of."""
         return self.freq if self.freq in ("week", "month") else "day"
+
+    def whole(self, first: date | None, last: date | None) -> tuple[date | None, date | None]:
+        """The same span, from the first to the last day of the periods that it touches."""
+        if self.period == "week":
+            first = first and first - timedelta(first.weekday())
+            last = last and last + min(timedelta(6 - last.weekday()), date.max - last)
+        if self.period == "month":
+            first = first and first.replace(day=1)
+            last = last and last.replace(day=monthrange(last.year, last.month)[1])
+        return first, last
+
+
+def view(table: str) -> str:
+    """A published table as SQL names it, with the archive where it has a part there."""
+    return f"{'archive' if table in NAMES else 'silver'}.{table}"
 
 
 def bars_of(symbols: Sequence[str] | None, dataset: str | None, freq: str | None) -> BarsOf:
@@ -113,15 +129,16 @@ def span(start: date | str | None, end: date | str | None) -> tuple[date | None,
 
 
 def bars_sql(
-    bars: BarsOf, symbols: int | None, *, start: bool, end: bool, adjusted: bool = False
+    bars: BarsOf, source: str, symbols: int | None, *, start: bool, end: bool, adjusted: bool
 ) -> str:
     """One row a bar, ordered by instrument and time.
 
-    The query reads the variables `symbols` (a list), `from_date` and `to_date` (both included; a
-    week or month counts when any day of it does).
+    The query reads the variables `symbols` (a list), `from_date` and `to_date` (both included, of
+    `BarsOf.whole`).
 
     Args:
         bars: which.
+        source: SQL of the table that they are in.
         symbols: how many, None for all.
         start: whether there is a first date.
         end: whether there is a last date.
@@ -131,22 +148,19 @@ def bars_sql(
         UsageError: contracts are asked for adjusted.
     """
     among, key = _among(bars.key, symbols), bars.key
-    span = [f"t.date >= date_trunc('{bars.period}', getvariable('from_date'))::date"] * start
-    if end:
-        after = f"date_trunc('{bars.period}', getvariable('to_date')) + INTERVAL 1 {bars.period}"
-        span.append(f"t.date < ({after})::date")
-    where = " AND ".join([f"t.{among}", *span])
+    where = f"t.{among}"
+    where += " AND t.date >= getvariable('from_date')" if start else ""
+    where += " AND t.date <= getvariable('to_date')" if end else ""
     order = f"ORDER BY {key}, {bars.time}"
     if not adjusted:
-        return f"SELECT * FROM {bars.source} AS t WHERE {where} {order}"
+        return f"SELECT * FROM {source} AS t WHERE {where} {order}"
     if DATASETS[bars.dataset].asset != "stocks":
         raise UsageError("option contracts have no adjusted bars")
     factors = adjustment.factors("splits_and_dividends") + f" WHERE {among}"
     joined = adjustment.join(f"({factors})", "t.symbol", "t.date")
     if bars.period != "day":
-        return f"{_longer(bars.period, joined, where)} {order}"
-    columns = _columns(bars.table)
-    return f"SELECT {columns} FROM {bars.source} AS t {joined} WHERE {where} {order}"
+        return f"{_longer(bars.period, source, joined, where)} {order}"
+    return f"SELECT {_columns(bars.table)} FROM {source} AS t {joined} WHERE {where} {order}"
 
 
 def _among(key: str, symbols: int | None) -> str:
@@ -168,13 +182,13 @@ def _columns(table: str) -> str:
     return f"t.* REPLACE ({changed}), {price} AS factor"
 
 
-def _longer(period: str, joined: str, where: str) -> str:
+def _longer(period: str, days: str, joined: str, where: str) -> str:
     """Weeks or months of adjusted days: an action inside one is in its first bars, too."""
     return f"""
         WITH days AS (
             SELECT {_columns("stocks_daily")},
                 (t.close::double * t.volume::double)::hugeint AS dollars
-            FROM silver.stocks_daily AS t {joined} WHERE {where}
+            FROM {days} AS t {joined} WHERE {where}
         )
         SELECT symbol, date_trunc('{period}', t.date)::date AS date, min(t.date) AS first_date,
             max(t.date) AS last_date, count(*)::integer AS days, arg_min(open, t.date) AS open,

@@ -14,6 +14,9 @@ from lake.layout import Layout
 from lake.reading import Parameters, Reading
 from lake.statement import parse
 
+# DuckLake cannot look it up, and no name has it.
+NUL = "\0"
+
 Symbols = str | Sequence[str] | None
 Date = dt.date | str | None
 
@@ -85,9 +88,13 @@ class Lake:
         self._need(bars.table)
         if adjusted:
             self._need_factors()
+        begin, finish = bars.whole(first, last)
+        made_of = "stocks_daily" if adjusted and bars.period != "day" else bars.table
+        source, files = self._reading.source(made_of, bars.key, names, begin, finish)
         count = None if names is None else len(names)
-        sql = market.bars_sql(bars, count, start=bool(first), end=bool(last), adjusted=adjusted)
-        variables = {"symbols": names, "from_date": first, "to_date": last}
+        given = {"start": bool(first), "end": bool(last)}
+        sql = market.bars_sql(bars, source, count, adjusted=adjusted, **given)
+        variables = {"symbols": names, "from_date": begin, "to_date": finish, "files": files}
         wanted = frozenset(names or ())
         stocks = DATASETS[bars.dataset].asset == "stocks"
         mart = ("symbols", "symbol") if stocks else ("contracts", "ticker")
@@ -117,8 +124,8 @@ class Lake:
                 without its contracts.
             NotBuilt: options_daily is not published.
         """
-        if not isinstance(underlying, str):
-            raise UsageError(f"an underlying is text, not {underlying!r}")
+        if not isinstance(underlying, str) or NUL in underlying:
+            raise UsageError(f"an underlying is text such as 'SPY', not {underlying!r}")
         self._need("options_daily")
         if date is None:
             [(date,)] = self._ask()("SELECT max(date) FROM archive.options_daily")
@@ -130,10 +137,12 @@ class Lake:
             pool = self._pool("chains", "underlying", "archive.options_daily", "underlying")
             hints.explain_chain(self._ask(), pool, underlying, day)
 
+        source, files = self._reading.source("options_daily", "underlying", [underlying], day, day)
+        variables = {"underlying": underlying, "date": day, "files": files}
         return Answer(
             self._reading,
-            market.CHAIN,
-            variables={"underlying": underlying, "date": day},
+            market.CHAIN.format(source=source),
+            variables={name: value for name, value in variables.items() if value is not None},
             expected=Expected("underlying", frozenset([underlying]), explain),
             name=f"chain {underlying} {day}",
         )
@@ -167,6 +176,6 @@ def _names(symbols: Symbols) -> list[str] | None:
     if symbols is None:
         return None
     names = [symbols] if isinstance(symbols, str) else list(dict.fromkeys(symbols))
-    if not names or not all(isinstance(name, str) for name in names):
+    if not names or not all(isinstance(name, str) and NUL not in name for name in names):
         raise UsageError("symbols are text such as 'AAPL', at least one; None for all")
     return names

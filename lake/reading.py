@@ -14,10 +14,10 @@ import duckdb
 import pyarrow as pa
 
 from lake import catalog, records
-from lake.cursors import Cursors, Turn
 from lake.errors import Outdated, QueryFailed
 from lake.layout import Layout
 from lake.query_cache import LEAST, QueryCache
+from lake.sources import Sources
 from lake.statement import Statement
 
 # Seconds. Quicker ones that the cache has no part in are not noted: a loop asks for many bars.
@@ -40,25 +40,31 @@ class Reading:
         self.connection = catalog.connect(
             layout, memory_limit, threads, served=self.served, archived=False
         )
-        self.cursors = Cursors(self.connection)
+        self._sources = Sources(layout, self.connection, self.served)
         self._cache = QueryCache(layout.query_cache, cache_bytes)
 
     def close(self) -> None:
-        """Close every connection that no answer is being read from."""
-        self.cursors.close()
+        """Close the connection; answers that are being read have their own."""
         self.connection.close()
 
     def cursor(self, variables: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same moment, with these variables."""
         try:
-            return _with(self.connection.cursor(), variables or {})
+            cursor = self.connection.cursor()
+            for name, value in (variables or {}).items():
+                cursor.execute(f"SET VARIABLE {name} = $value", {"value": value})
         except duckdb.Error as error:
             raise self.fault(error) from None
+        return cursor
 
-    def turn(self, variables: Mapping[str, Any]) -> Turn:
-        """The same for a question of our own; to be given back to `cursors` afterwards."""
-        cursor, until = self.cursors.take()
-        return _with(cursor, variables), until
+    def source(
+        self, table: str, key: str, names: list[str] | None, first: date | None, last: date | None
+    ) -> tuple[str, list[str] | None]:
+        """SQL to read a table by and its variable `files`, as `Sources.of` gives them."""
+        try:
+            return self._sources.of(table, key, names, first, last)
+        except duckdb.Error as error:
+            raise self.fault(error) from None
 
     def fault(self, error: Exception) -> Exception:
         """The error as a person should see it: of the query, or that the snapshot has gone."""
@@ -66,6 +72,11 @@ class Reading:
             return Outdated(
                 f"{self.layout.root} has moved on and dropped the snapshot that this connection "
                 "reads; call lake.connect() again"
+            )
+        if isinstance(error, duckdb.IOException) and "No files found" in str(error):
+            return Outdated(
+                f"{error}; it was merged into another after this was asked, or it is lost: ask "
+                "again, then `quantmini maintain verify`"
             )
         return QueryFailed(str(error))
 
@@ -117,14 +128,6 @@ class Reading:
                 continue
             return None
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def _with(
-    cursor: duckdb.DuckDBPyConnection, variables: Mapping[str, Any]
-) -> duckdb.DuckDBPyConnection:
-    for name, value in variables.items():
-        cursor.execute(f"SET VARIABLE {name} = $value", {"value": value})
-    return cursor
 
 
 def _plain(value: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -167,6 +168,8 @@ def test_a_chain_is_ordered_by_expiry_and_strike(db):
         (lambda db: db.chain("AAPL", MISSING), "the nearest are 2024-06-11 and 2024-06-13"),
         (lambda db: db.chain("AAPL", "2024-06-28"), "to 2024-06-21, nothing on 2024-06-28"),
         (lambda db: db.chain(None), "is text"),
+        (lambda db: db.bars(["NA", "A\0"]), "symbols are text"),
+        (lambda db: db.chain("A\0"), "is text"),
     ],
 )
 def test_what_cannot_be_answered_is_explained(db, ask, words):
@@ -189,6 +192,22 @@ def test_a_large_answer_comes_as_a_stream_and_is_checked_too(db, monkeypatch):
     assert db.bars(["AAPL", "NA"], freq="1min").arrow().equals(whole)
     with pytest.raises(UsageError, match="did you mean AAPL"):
         db.bars(["APPL", "NA"], freq="1min").arrow()
+
+
+def test_an_answer_that_is_half_read_is_left_alone(db, monkeypatch):
+    whole = db.bars(None, freq="1min").arrow()
+    monkeypatch.setattr(query_cache, "LARGEST", 0)
+    stream = db.bars(None, freq="1min").reader()
+    assert db.bars("NA").arrow().num_rows
+    assert pa.Table.from_batches(list(stream), stream.schema).equals(whole)
+
+
+def test_threads_do_not_share_a_question(db):
+    def rows(symbol: str) -> set[str]:
+        return set(db.bars(symbol, freq="1min").arrow()["symbol"].to_pylist())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(rows, SYMBOLS * 5)) == [{symbol} for symbol in SYMBOLS * 5]
 
 
 def test_what_is_not_published_names_the_command(db, tmp_path):

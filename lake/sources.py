@@ -1,0 +1,73 @@
+"""What an answer is read from: the few files that can hold it, or a published table as a whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import date
+
+import duckdb
+
+from lake import archive, market
+from lake.catalog import Published
+from lake.layout import Layout
+from lake.manifest import Manifest, digests, manifest
+
+# Seconds that a list of files is good for: what `maintain` replaces stays for a day.
+FRESH = 3600.0
+
+
+class Sources:
+    """Published tables, each with its files as the catalog listed them. Threads may share it."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        connection: duckdb.DuckDBPyConnection,
+        served: Mapping[str, Published],
+    ) -> None:
+        self._layout = layout
+        self._connection = connection
+        self._served = served
+        self._manifests: dict[str, tuple[float, Manifest | None]] = {}
+        self._digests: dict[str, int] = {}
+
+    def of(
+        self, table: str, key: str, names: list[str] | None, first: date | None, last: date | None
+    ) -> tuple[str, list[str] | None]:
+        """SQL to read a table by, for some instruments and dates.
+
+        Args:
+            table: its name.
+            key: its column of instruments.
+            names: of instruments, None for all.
+            first: the first date, None for all there is.
+            last: the last one.
+
+        Returns:
+            The SQL, and the value of the variable `files` that it reads; None where it reads none.
+
+        Raises:
+            duckdb.Error: the catalog cannot be read.
+        """
+        found = self._manifest(table, key)
+        paths = found.paths(self._hashed(names), first, last) if found else None
+        # Of no file nobody knows the columns.
+        return (found.source, paths) if found and paths else (market.view(table), None)
+
+    def _manifest(self, table: str, key: str) -> Manifest | None:
+        now = time.time()  # not the monotonic clock, which stands still while a laptop sleeps
+        listed, found = self._manifests.get(table, (0.0, None))
+        if not 0 <= now - listed < FRESH:
+            cursor, snapshot = self._connection.cursor(), self._served[table].snapshot
+            archived = archive.files(cursor, self._layout, table, snapshot)
+            found = None if archived else manifest(cursor, table, key, snapshot)
+            self._manifests[table] = now, found
+        return found
+
+    def _hashed(self, names: list[str] | None) -> dict[str, int] | None:
+        if names is None:
+            return None
+        if new := [name for name in names if name not in self._digests]:
+            self._digests |= digests(self._connection.cursor(), new)
+        return {name: self._digests[name] for name in names}

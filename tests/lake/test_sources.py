@@ -1,0 +1,126 @@
+"""Bars read the few files that can hold them, and never other rows than the table has."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import lake
+from lake import sources
+from lake.errors import Outdated, UsageError
+from lake.layout import Layout
+from tests.lake.market import publish, writing
+
+MINUTES = "lake.silver.stocks_minute"
+# Anew, since DuckLake 1.5.5 looks for a name in no file from before the buckets.
+BUCKETS = f"""
+    CREATE OR REPLACE TABLE {MINUTES}_copy AS FROM {MINUTES};
+    CREATE OR REPLACE TABLE {MINUTES} AS FROM {MINUTES}_copy LIMIT 0;
+    ALTER TABLE {MINUTES} SET PARTITIONED BY (year(date), month(date), bucket(4, symbol));
+    INSERT INTO {MINUTES} FROM {MINUTES}_copy
+"""
+JULY = f"INSERT INTO {MINUTES} SELECT * REPLACE (date + 30 AS date) FROM {MINUTES} ORDER BY symbol"
+AGAIN = f"""
+    CREATE OR REPLACE TABLE {MINUTES}_copy AS FROM {MINUTES};
+    DELETE FROM {MINUTES} WHERE date >= '2024-06-24';
+    INSERT INTO {MINUTES} SELECT * REPLACE (open + 1 AS open) FROM {MINUTES}_copy
+        WHERE date >= '2024-06-24'
+"""
+DELETED = f"DELETE FROM {MINUTES} WHERE symbol IN ('NA', 'AAPLx') AND date > '2024-06-10'"
+CHANGED = f"UPDATE {MINUTES} SET close = close + 1 WHERE symbol = 'TRUE'"
+COLUMN = f"ALTER TABLE {MINUTES} ADD COLUMN IF NOT EXISTS extra INTEGER DEFAULT 7"
+NAMED = "'lake', 'stocks_minute', schema => 'silver'"
+MERGED = f"CALL ducklake_merge_adjacent_files({NAMED})"
+REWRITTEN = f"CALL ducklake_rewrite_data_files({NAMED}, delete_threshold => 0)"
+REPLACED = f"CREATE OR REPLACE TABLE {MINUTES} AS FROM {MINUTES} WHERE symbol < 'NULL'"
+STEPS = [BUCKETS, JULY, AGAIN, DELETED, CHANGED, COLUMN, MERGED, REWRITTEN, REPLACED]
+
+
+def change(layout: Layout, steps: list[str], unpublished: Sequence[str] = ()) -> None:
+    """Write to silver and publish it; then write more."""
+    with writing(layout) as connection:
+        for step in steps:
+            connection.execute(step)
+        publish(layout, connection, "changed")
+        for step in unpublished:
+            connection.execute(step)
+
+
+def bars(db, *asked) -> pa.Table | None:
+    """Minutes; None where there are none at all."""
+    try:
+        return db.bars(*asked, freq="1min").arrow()
+    except UsageError:
+        return None
+
+
+def of_the_table(db, name, first, last) -> pa.Table | None:
+    """The same from the table of DuckLake."""
+    sql = """
+        FROM silver.stocks_minute
+        WHERE (symbol = $name OR $name IS NULL) AND date BETWEEN $first AND $last
+        ORDER BY symbol, ts, date
+    """
+    rows = db.sql(sql, {"name": name, "first": first, "last": last}).arrow()
+    return rows if rows.num_rows else None
+
+
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    steps=st.lists(st.sampled_from(STEPS), min_size=1, max_size=5),
+    unpublished=st.lists(st.sampled_from(STEPS), max_size=3),
+)
+def test_bars_are_the_rows_of_the_table_whatever_happened_to_it(market, steps, unpublished):
+    with tempfile.TemporaryDirectory() as folder:
+        layout = Layout(Path(shutil.copytree(market.root, f"{folder}/lake")))
+        change(layout, steps, unpublished)
+        with lake.connect(layout.root) as db:
+            for name in (None, "NA", "TRUE", "aapl"):
+                for span in (("2024-06-05", "2024-06-25"), ("2024-07-01", "2024-07-31")):
+                    assert bars(db, name, *span) == of_the_table(db, name, *span)
+
+
+@pytest.mark.parametrize(
+    ("steps", "unpublished", "files"),
+    [
+        ([], [], (1, 1)),
+        ([JULY], [], (1, 2)),
+        ([BUCKETS, JULY], [], (1, 2)),
+        ([BUCKETS, AGAIN, REWRITTEN], [], (2, 2)),
+        ([JULY, DELETED, REWRITTEN], [], (1, 1)),
+        ([JULY], [DELETED, CHANGED, COLUMN], (1, 2)),
+        # What files alone do not tell is read by DuckLake.
+        ([JULY, DELETED], [], (0, 0)),
+        ([DELETED, JULY], [], (0, 0)),
+        ([COLUMN], [], (0, 0)),
+        ([JULY], [JULY, MERGED], (0, 0)),
+    ],
+)
+def test_few_files_are_read(own, steps, unpublished, files):
+    change(own, steps, unpublished)
+    with lake.connect(own.root) as db:
+        june, every = (db.bars("TRUE", end=end, freq="1min") for end in ("2024-06-30", None))
+    found = [answer.variables.get("files", ()) for answer in (june, every)]
+    assert (len(found[0]), len(found[1])) == files
+
+
+def test_files_are_looked_up_again_before_maintenance_may_delete_them(own, monkeypatch):
+    change(own, [JULY])
+    with lake.connect(own.root) as db:
+        late, want = db.bars("TRUE", freq="1min"), db.bars("TRUE", freq="1min").arrow()
+        with writing(own) as connection:
+            connection.execute(MERGED)
+            connection.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)")
+        with pytest.raises(Outdated, match="ask again"):
+            late.arrow()
+        monkeypatch.setattr(sources, "FRESH", 0.0)
+        assert db.bars("TRUE", freq="1min").arrow().equals(want)
