@@ -47,7 +47,7 @@ class Answer:
     reading: Reading
     sql: str
     parameters: Parameters = None
-    variables: Mapping[str, Any] = field(default_factory=dict)
+    asked: Mapping[str, Any] = field(default_factory=dict)
     key: Callable[[], str | None] = lambda: None
     expected: Expected | None = None
     name: str = ""
@@ -93,7 +93,7 @@ class Answer:
             self.reading.record(self.title, time.perf_counter() - began, table.num_rows, "hit")
             return table.to_reader()
         try:
-            cursor = self.reading.cursor(self.variables)
+            cursor = self.reading.cursor(self.asked)
             stream = cursor.execute(self.sql, self.parameters).to_arrow_reader(BATCH_ROWS)
             batches, whole = _head(stream)
         except (duckdb.Error, pa.ArrowException, OSError) as error:
@@ -125,7 +125,7 @@ class Answer:
 
     def _relation(self) -> duckdb.DuckDBPyRelation:
         try:
-            return self.reading.cursor(self.variables).sql(self.sql, params=self.parameters)
+            return self.reading.cursor(self.asked).sql(self.sql, params=self.parameters)
         except duckdb.Error as error:
             raise self.reading.fault(error) from None
 
@@ -163,7 +163,7 @@ class Answer:
         """Ask which instruments there are, for an answer that is read later."""
         assert self.expected is not None  # noqa: S101 - the caller has looked
         names = f"SELECT DISTINCT {self.expected.column} FROM ({self.sql})"
-        seen = self.reading.cursor(self.variables).sql(names).to_arrow_table()
+        seen = self.reading.cursor(self.asked).sql(names).to_arrow_table()
         self._check(seen.to_batches())
 
 

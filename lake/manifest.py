@@ -102,9 +102,9 @@ class Manifest:
 
     @property
     def source(self) -> str:
-        """SQL of the rows in the files that the variable `files` lists."""
+        """SQL of the rows in the `files` that the variable `asked` lists."""
         columns = ", ".join(f'"{name}"' for name in self.columns)
-        files = "read_parquet(getvariable('files'), hive_partitioning = false)"
+        files = "read_parquet(getvariable('asked').files, hive_partitioning = false)"
         return f"(SELECT {columns} FROM {files})"
 
     def paths(

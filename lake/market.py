@@ -1,4 +1,4 @@
-"""The SQL of bars and option chains. Values are bound as DuckDB variables, never pasted."""
+"""The SQL of bars and option chains. Values are bound by the variable `asked`, never pasted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHAIN = """
     SELECT expiration_date, strike_price, contract_type,
         * EXCLUDE (expiration_date, strike_price, contract_type)
     FROM {source}
-    WHERE underlying = getvariable('underlying') AND date = getvariable('date')
+    WHERE underlying = getvariable('asked').underlying AND date = getvariable('asked').date
     ORDER BY expiration_date, strike_price, contract_type, ticker
 """
 
@@ -133,8 +133,8 @@ def bars_sql(
 ) -> str:
     """One row a bar, ordered by instrument and time.
 
-    The query reads the variables `symbols` (a list), `from_date` and `to_date` (both included, of
-    `BarsOf.whole`).
+    The query reads the variable `asked`, a struct of `symbols` (a list), `from_date` and `to_date`
+    (both included, of `BarsOf.whole`).
 
     Args:
         bars: which.
@@ -148,9 +148,9 @@ def bars_sql(
         UsageError: contracts are asked for adjusted.
     """
     among, key = _among(bars.key, symbols), bars.key
-    where = f"t.{among}"
-    where += " AND t.date >= getvariable('from_date')" if start else ""
-    where += " AND t.date <= getvariable('to_date')" if end else ""
+    where = among
+    where += " AND t.date >= getvariable('asked').from_date" if start else ""
+    where += " AND t.date <= getvariable('asked').to_date" if end else ""
     order = f"ORDER BY {key}, {bars.time}"
     if not adjusted:
         return f"SELECT * FROM {source} AS t WHERE {where} {order}"
@@ -164,11 +164,14 @@ def bars_sql(
 
 
 def _among(key: str, symbols: int | None) -> str:
-    """The condition on an instrument. Items, not a list: by constants DuckLake skips files."""
+    """The condition on an instrument. Items, not a list: by constants files are skipped."""
     if symbols is None:
         return f"{key} IS NOT NULL"
-    items = ", ".join(f"getvariable('symbols')[{number + 1}]" for number in range(symbols))
-    return f"{key} IN ({items})"
+    asked = "getvariable('asked').symbols"
+    items = ", ".join(f"{asked}[{number + 1}]" for number in range(symbols))
+    # A reader skips row groups by IN, but for `=` and functions alone rows before it decodes them.
+    also = f" AND list_contains({asked}, {key})" if symbols > 1 else ""
+    return f"{key} IN ({items}){also}"
 
 
 def _columns(table: str) -> str:

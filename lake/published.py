@@ -94,7 +94,7 @@ class Lake:
         count = None if names is None else len(names)
         given = {"start": bool(first), "end": bool(last)}
         sql = market.bars_sql(bars, source, count, adjusted=adjusted, **given)
-        variables = {"symbols": names, "from_date": begin, "to_date": finish, "files": files}
+        asked = {"symbols": names, "from_date": begin, "to_date": finish, "files": files}
         wanted = frozenset(names or ())
         stocks = DATASETS[bars.dataset].asset == "stocks"
         mart = ("symbols", "symbol") if stocks else ("contracts", "ticker")
@@ -107,7 +107,7 @@ class Lake:
         return Answer(
             self._reading,
             sql,
-            variables={name: value for name, value in variables.items() if value is not None},
+            asked={name: value for name, value in asked.items() if value is not None},
             expected=Expected(bars.key, wanted, explain),
             name=f"bars {','.join(names or ['*'])} {first or ''}..{last or ''} {bars.table}",
         )
@@ -138,11 +138,11 @@ class Lake:
             hints.explain_chain(self._ask(), pool, underlying, day)
 
         source, files = self._reading.source("options_daily", "underlying", [underlying], day, day)
-        variables = {"underlying": underlying, "date": day, "files": files}
+        asked = {"underlying": underlying, "date": day} | ({"files": files} if files else {})
         return Answer(
             self._reading,
             market.CHAIN.format(source=source),
-            variables={name: value for name, value in variables.items() if value is not None},
+            asked=asked,
             expected=Expected("underlying", frozenset([underlying]), explain),
             name=f"chain {underlying} {day}",
         )

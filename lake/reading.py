@@ -47,12 +47,12 @@ class Reading:
         """Close the connection; answers that are being read have their own."""
         self.connection.close()
 
-    def cursor(self, variables: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
-        """A connection of its own to the same moment, with these variables."""
+    def cursor(self, asked: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
+        """A connection of its own to the same moment, with the variable `asked`, a struct."""
         try:
             cursor = self.connection.cursor()
-            for name, value in (variables or {}).items():
-                cursor.execute(f"SET VARIABLE {name} = $value", {"value": value})
+            if asked:
+                cursor.execute("SET VARIABLE asked = $asked", {"asked": asked})
         except duckdb.Error as error:
             raise self.fault(error) from None
         return cursor
@@ -60,7 +60,7 @@ class Reading:
     def source(
         self, table: str, key: str, names: list[str] | None, first: date | None, last: date | None
     ) -> tuple[str, list[str] | None]:
-        """SQL to read a table by and its variable `files`, as `Sources.of` gives them."""
+        """SQL to read a table by, and the files that it reads, as `Sources.of` gives them."""
         try:
             return self._sources.of(table, key, names, first, last)
         except duckdb.Error as error:

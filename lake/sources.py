@@ -45,7 +45,7 @@ class Sources:
             last: the last one.
 
         Returns:
-            The SQL, and the value of the variable `files` that it reads; None where it reads none.
+            The SQL, and the `files` of the variable `asked` that it reads, None where it does not.
 
         Raises:
             duckdb.Error: the catalog cannot be read.
