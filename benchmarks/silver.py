@@ -44,14 +44,12 @@ def full_build(root: Path, name: str, days: int, rows: int, count: int) -> Secti
     for day in trading_days(days):
         write_day(bronze, DATASETS[name], day, rows)
     files = list(bronze.bronze_files(DATASETS[name]).values())
-    cost(partial(model_alone, bronze, name, bounds), root / f"{name}-compiled")
-    target = Layout(root / f"{name}-compiled").dbt_target
-    compiled = next((target / "compiled").rglob(f"features/{name}.sql")).read_text()
+    ran = root / f"{name}-rounds"
     cases: dict[str, Case] = {
         "ours": partial(model_alone, bronze, name, bounds),
         "ours with gate, longer bars, marts": partial(night, bronze, name, bounds),
         "bare DuckDB, the same statement": lambda out: duckdb_statement.build(
-            compiled, files, out / "silver.parquet", bounds.duckdb_memory
+            compiled(ran / "0-0", name), files, out / "silver.parquet", bounds.duckdb_memory
         ),
     }
     if name == "stocks_daily":
@@ -62,8 +60,14 @@ def full_build(root: Path, name: str, days: int, rows: int, count: int) -> Secti
     else:
         cases["polars windows"] = lambda out: polars_features.minutes(files, out / "silver.parquet")
     text = f"A first build of {days} days of {rows:,} rows, medians of {count}."
-    costs = rounds(cases, count, root / f"{name}-rounds")
+    costs = rounds(cases, count, ran)
     return compared(f"Silver, {name}", text, costs, days * rows)
+
+
+def compiled(lake: Path, name: str) -> str:
+    """The model's statement, as a dbt before has left it."""
+    target = Layout(lake).dbt_target / "compiled"
+    return next(target.rglob(f"features/{name}.sql")).read_text(encoding="utf-8")
 
 
 def over(bronze: Layout, out: Path) -> Layout:

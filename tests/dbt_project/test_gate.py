@@ -29,6 +29,7 @@ def served(root: Path, name: str) -> list[date]:
         return [day for (day,) in lake.sql(sql).fetchall()]
 
 
+@pytest.mark.slow(140)
 def test_a_failed_gate_keeps_yesterday_in_service(tmp_path: Path) -> None:
     layout, bounds = Layout(tmp_path), limits()
     both = pick(["stocks_daily", "options_minute"])
@@ -62,6 +63,7 @@ def test_a_failed_gate_keeps_yesterday_in_service(tmp_path: Path) -> None:
     assert served(tmp_path, "stocks_daily") == DAYS
 
 
+@pytest.mark.slow(140)
 def test_rows_written_past_the_models_are_audited_too(tmp_path: Path, dbt: Dbt) -> None:
     for day in DAYS[:2]:
         write_day(tmp_path, "stocks_daily", day)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
+import pytest
 
 from lake.catalog import connect
 from lake.datasets import DATASETS
@@ -45,6 +46,7 @@ def test_a_second_run_has_nothing_to_do_and_starts_no_dbt(ran: Ran) -> None:
     assert (ran.layout.dbt_target / "run_results.json").stat().st_mtime_ns == results
 
 
+@pytest.mark.slow(40)
 def test_bad_files_and_rows_stop_nobody_else(ran: Ran, tmp_path: Path) -> None:
     source = tmp_path / "source"
     shutil.copytree(ran.source / DAY, source / DAY)

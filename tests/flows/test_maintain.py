@@ -46,6 +46,7 @@ def served(lake: Layout) -> dict[str, list[tuple[Any, ...]]]:
         return {name: connection.sql(sql.format(name)).fetchall() for name in catalog.tables(lake)}
 
 
+@pytest.mark.slow(50)
 def test_upkeep_leaves_what_is_served_and_gold_as_it_was(ran: Ran, lake: Layout) -> None:
     before = served(lake)
     done = maintained(lake, **NOW)

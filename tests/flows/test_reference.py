@@ -52,6 +52,7 @@ def store(layout: Layout, symbol: str, field: str) -> np.ndarray:
     return np.fromfile(path, "<f4")[1:]
 
 
+@pytest.mark.slow(70)
 def test_a_late_split_and_dividend(tmp_path: Path, server: Vendor) -> None:
     source = tmp_path / "market"
     write_sample_market(source, sessions=25, symbols=4, strikes=3)

@@ -120,6 +120,7 @@ def killed(root: Path, event: str, place: str, seconds: float) -> None:
     archive(root)
 
 
+@pytest.mark.slow(30)
 def test_a_kill_leaves_each_row_in_one_place(own: Layout) -> None:
     before, left = rows(own), set()
     # The file is written; it has its name; then within the transaction.

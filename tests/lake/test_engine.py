@@ -53,6 +53,7 @@ def test_the_published_lake(ran: Ran, in_order):
         assert lake.execute(QUESTION).fetchone() == expected(ran.layout, in_order)
 
 
+@pytest.mark.slow(20)
 def test_dbt(tmp_path):
     layout = Layout(tmp_path)
     dbt = str(Path(sys.executable).with_name("dbt"))

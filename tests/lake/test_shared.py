@@ -234,6 +234,7 @@ def test_a_data_set_has_one_writer_until_it_and_its_dbt_have_ended(
         pass
 
 
+@pytest.mark.slow(170)
 def test_a_machine_without_all_of_bronze_makes_silver_forget_nothing(
     shared: SharedLake, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -265,6 +266,7 @@ def test_a_machine_without_all_of_bronze_makes_silver_forget_nothing(
     assert table(two, "stocks_daily") == [row for row in before if row[1] == JUNE[0]]
 
 
+@pytest.mark.slow(170)
 def test_the_loser_of_a_conflict_begins_again(
     shared: SharedLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
