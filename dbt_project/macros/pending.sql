@@ -4,7 +4,7 @@
     create schema if not exists lake.metadata;
     call lake.set_option('parquet_compression', 'zstd');
     {#- Small enough that one symbol is found without reading its neighbours (docs/decisions/004). #}
-    call lake.set_option('parquet_row_group_size', '32768');
+    call lake.set_option('parquet_row_group_size', '49152');
 {% endmacro %}
 
 {% macro ledger(model) %}{{ return(adapter.dispatch('ledger')(model)) }}{% endmacro %}

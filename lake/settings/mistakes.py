@@ -40,7 +40,8 @@ def complaints(error: ValidationError, model: type[BaseModel]) -> list[str]:
         variable = PREFIX + place.replace(".", "__").upper()
         shown = variable if variable in os.environ else place
         unknown = item["type"] == "extra_forbidden"
-        lines.append(f"{shown}: {_unknown(place, model) if unknown else item['msg']}")
+        said = _unknown(place, model) if unknown else item["msg"].removeprefix("Value error, ")
+        lines.append(f"{shown}: {said}")
     return lines
 
 

@@ -40,7 +40,8 @@ def silver(layout: Layout, dataset: str, store: Path) -> pd.DataFrame:
 def compare(layout: Layout, read: Callable[..., Seen], store: str, dataset: str, freq: str) -> int:
     """Every bar and every field of one data set; returns the number of bars."""
     folder = layout.gold(store)
-    seen = read(str(folder) if freq == "day" else {freq: str(folder)}, freq).features
+    uri = str(folder) if freq == "day" else {freq: str(folder)}
+    seen = read(uri, freq, computing=False).features
     want = silver(layout, dataset, folder)
     seen = seen.dropna(subset=["close"]).sort_index()
     assert seen.index.equals(want.index) or sorted(seen.index) == sorted(want.index)

@@ -22,6 +22,7 @@ from uuid import UUID
 
 import distributed
 import pytest
+from dask import config
 from distributed.protocol.pickle import dumps
 from prefect import get_client
 from prefect.client.schemas.filters import (
@@ -302,7 +303,8 @@ def dask(tmp_path: Path) -> Iterator[str]:
     place.mkdir()
     words = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(facts), "--no-dashboard")
     log = tmp_path / "scheduler.log"
-    with running(log, "dask", "scheduler", *words) as process:
+    own = {"DASK_TEMPORARY_DIRECTORY": str(tmp_path)}
+    with running(log, "dask", "scheduler", *words, **own) as process:
         until(facts.exists, process)
         address: str = json.loads(facts.read_text())["address"]
         each = ("--nworkers", "2", "--nthreads", "1", "--local-directory", str(tmp_path / "dask"))
@@ -424,10 +426,8 @@ def test_a_cluster_that_is_lost(
 ) -> None:
     monkeypatch.setattr(cluster, "ANSWER", 2)
     pieces = [(f"piece {number}", {"p": f"a/{number}"}) for number in range(50)]
-    alone = distributed.LocalCluster(
-        1, 1, processes=False, dashboard_address=None, local_directory=str(tmp_path)
-    )
-    with alone as lost:
+    own = config.set({"temporary-directory": str(tmp_path)})
+    with own, distributed.LocalCluster(1, 1, processes=False, dashboard_address=None) as lost:
         coming = cluster.results(lost.scheduler_address, basename, pieces)
         assert next(coming) in {"0", "1"}
         lost.close()

@@ -1,8 +1,9 @@
 """Run as a program: open stores with pyqlib and write down all that it sees.
 
-Each line on stdin is a JSON list `[provider_uri, freq, out]`, answered by a line on stdout when
-folder `out` holds features.parquet (instrument, datetime, every field), expressions.parquet, and
-seen.json with the calendar and the instruments. A process of its own because `qlib.init` and its
+Each line on stdin is a JSON list `[provider_uri, freq, out, computing]`, answered by a line on
+stdout when folder `out` holds features.parquet (instrument, datetime, every field),
+expressions.parquet (only the first instrument's unless `computing`), and seen.json with the
+calendar and the instruments. A process of its own because `qlib.init` and its
 caches are global, and one for all reads because importing pyqlib takes several seconds.
 """
 
@@ -15,7 +16,7 @@ import qlib
 from qlib.data import D
 
 
-def look(uri: str | dict[str, str], freq: str, out: Path) -> None:
+def look(uri: str | dict[str, str], freq: str, out: Path, computing: bool) -> None:
     """Read everything in one store at one frequency."""
     store = Path(uri if isinstance(uri, str) else uri[freq])
     qlib.init(provider_uri=uri, region="us", kernels=1, logging_level=logging.CRITICAL)
@@ -25,7 +26,8 @@ def look(uri: str | dict[str, str], freq: str, out: Path) -> None:
     frame = D.features(D.instruments("all"), [f"${name}" for name in names], freq=freq)
     frame.columns = names
     frame.reset_index().to_parquet(out / "features.parquet")
-    expressions = D.features(sorted(lives), ["Ref($close, 1)", "Mean($close, 3)"], freq=freq)
+    asked = sorted(lives) if computing else sorted(lives)[:1]
+    expressions = D.features(asked, ["Ref($close, 1)", "Mean($close, 3)"], freq=freq)
     expressions.columns = ["ref", "mean"]
     expressions.reset_index().to_parquet(out / "expressions.parquet")
     seen = {
@@ -38,6 +40,6 @@ def look(uri: str | dict[str, str], freq: str, out: Path) -> None:
 if __name__ == "__main__":
     answers, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
-        uri, freq, out = json.loads(line)
-        look(uri, freq, Path(out))
+        uri, freq, out, computing = json.loads(line)
+        look(uri, freq, Path(out), computing)
         print("done", file=answers, flush=True)
