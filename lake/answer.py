@@ -41,13 +41,15 @@ class Expected:
 class Answer:
     """The rows of one query, in the form that is asked for. Each call computes them anew.
 
+    Bars and chains read the files that held them when they were asked for, for a day at least.
+
     It is an Arrow stream to other libraries: `polars.DataFrame(answer)`, `pyarrow.table(answer)`.
     """
 
     reading: Reading
     sql: str
     parameters: Parameters = None
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] = field(default_factory=dict)
     key: Callable[[], str | None] = lambda: None
     expected: Expected | None = None
     name: str = ""
@@ -93,11 +95,11 @@ class Answer:
             self.reading.record(self.title, time.perf_counter() - began, table.num_rows, "hit")
             return table.to_reader()
         try:
-            cursor = self.reading.cursor(self.asked)
+            cursor = self.reading.cursor(self.variables)
             stream = cursor.execute(self.sql, self.parameters).to_arrow_reader(BATCH_ROWS)
             batches, whole = _head(stream)
         except (duckdb.Error, pa.ArrowException, OSError) as error:
-            fault = self.reading.fault(error)
+            fault = self._fault(error)
             self.reading.record(self.title, time.perf_counter() - began, 0, "none", str(fault))
             raise fault from None
         if not whole:
@@ -123,11 +125,14 @@ class Answer:
         asked = self.title
         return f"<Answer to {asked!r}: .polars(), .lazy(), .arrow(), .pandas(), .fetchall()>"
 
+    def _fault(self, error: Exception) -> Exception:
+        return self.reading.fault(error, listed="files" in self.variables)
+
     def _relation(self) -> duckdb.DuckDBPyRelation:
         try:
-            return self.reading.cursor(self.asked).sql(self.sql, params=self.parameters)
+            return self.reading.cursor(self.variables).sql(self.sql, params=self.parameters)
         except duckdb.Error as error:
-            raise self.reading.fault(error) from None
+            raise self._fault(error) from None
 
     def _rest(
         self, stream: pa.RecordBatchReader, batches: list[pa.RecordBatch], began: float
@@ -143,7 +148,7 @@ class Answer:
                         slim.append(batch.select([self.expected.column]))
                     yield batch
             except (duckdb.Error, pa.ArrowException, OSError) as error:
-                raise self.reading.fault(error) from None
+                raise self._fault(error) from None
             self.reading.record(self.title, time.perf_counter() - began, rows, "none")
             self._check(slim)
 
@@ -163,7 +168,7 @@ class Answer:
         """Ask which instruments there are, for an answer that is read later."""
         assert self.expected is not None  # noqa: S101 - the caller has looked
         names = f"SELECT DISTINCT {self.expected.column} FROM ({self.sql})"
-        seen = self.reading.cursor(self.asked).sql(names).to_arrow_table()
+        seen = self.reading.cursor(self.variables).sql(names).to_arrow_table()
         self._check(seen.to_batches())
 
 

@@ -19,16 +19,19 @@ from lake.changes import META
 # Paths are relative in the catalog, but a file's name is unique.
 FILES = f"""
     WITH tables AS (
-        SELECT table_id, ducklake_table.begin_snapshot
+        SELECT table_id, (
+            SELECT min(begin_snapshot) FROM {META}.ducklake_table AS named
+            WHERE named.table_id = ducklake_table.table_id
+        ) AS made
         FROM {META}.ducklake_table JOIN {META}.ducklake_schema AS schemas USING (schema_id)
         WHERE schema_name = 'silver' AND table_name = '{{table}}'
             AND ducklake_table.begin_snapshot <= {{snapshot}}
             AND coalesce(ducklake_table.end_snapshot > {{snapshot}}, true)
     ), columns AS (
-        SELECT table_id, column_id, column_name, columns.begin_snapshot > tables.begin_snapshot
-            OR coalesce(end_snapshot <= {{snapshot}}, false) AS changed
+        SELECT table_id, column_id, column_name,
+            begin_snapshot > made OR coalesce(end_snapshot <= {{snapshot}}, false) AS changed
         FROM {META}.ducklake_column AS columns JOIN tables USING (table_id)
-        WHERE columns.begin_snapshot <= {{snapshot}}
+        WHERE begin_snapshot <= {{snapshot}}
     ), bounds AS (
         SELECT data_file_id, column_name, min_value, max_value
         FROM {META}.ducklake_file_column_stats JOIN columns USING (table_id, column_id)
@@ -49,11 +52,12 @@ FILES = f"""
     SELECT listed.data_file, keys.min_value, keys.max_value,
         try_cast(dates.min_value AS date), try_cast(dates.max_value AS date), bucket, buckets,
         whole AND data_file_id IS NOT NULL AND delete_file IS NULL AND encryption_key IS NULL
-            AND mapping_id IS NULL AND coalesce(partial_max <= {{snapshot}}, true) AS plain
+            AND mapping_id IS NULL AND coalesce(partial_max <= {{snapshot}}, true) AS plain,
+        tables.table_id
     FROM ducklake_list_files(
         'lake', '{{table}}', schema => 'silver', snapshot_version => {{snapshot}}
     ) AS listed
-    CROSS JOIN whole
+    CROSS JOIN whole CROSS JOIN tables
     LEFT JOIN {META}.ducklake_data_file AS files
         ON parse_filename(files.path) = parse_filename(listed.data_file)
     LEFT JOIN (FROM bounds WHERE column_name = '{{key}}') AS keys USING (data_file_id)
@@ -102,21 +106,26 @@ class Manifest:
 
     @property
     def source(self) -> str:
-        """SQL of the rows in the `files` that the variable `asked` lists."""
+        """SQL of the rows in the files that the variable `files` lists."""
         columns = ", ".join(f'"{name}"' for name in self.columns)
-        files = "read_parquet(getvariable('asked').files, hive_partitioning = false)"
+        files = "read_parquet(getvariable('files'), hive_partitioning = false)"
         return f"(SELECT {columns} FROM {files})"
 
+    @property
+    def in_buckets(self) -> bool:
+        """Whether names have to be hashed to find their files."""
+        return any(file.buckets for file in self.files)
+
     def paths(
-        self, digests: Mapping[str, int] | None, first: date | None, last: date | None
+        self, hashes: Mapping[str, int] | None, first: date | None, last: date | None
     ) -> list[str] | None:
         """The files that can hold these names (None for all), on dates from `first` to `last`.
 
         None where they alone do not tell the rows.
         """
         files = [file for file in self.files if file.overlaps(first, last)]
-        if digests is not None:
-            items = digests.items()
+        if hashes is not None:
+            items = hashes.items()
             files = [file for file in files if any(file.can_hold(*item) for item in items)]
         return [file.path for file in files] if all(file.plain for file in files) else None
 
@@ -135,10 +144,24 @@ def manifest(
     rows = connection.execute(FILES.format(table=table, key=key, snapshot=snapshot)).fetchall()
     sql = f"SELECT * FROM lake.silver.{table} AT (VERSION => {snapshot}) LIMIT 0"
     columns = tuple(name for name, *_ in connection.execute(sql).description or ())
-    return Manifest(columns, tuple(File(*facts) for facts in rows))
+    if rows and _deletes_inlined(connection, rows[0][-1]):
+        return Manifest(columns, ())
+    return Manifest(columns, tuple(File(*facts) for *facts, _ in rows))
 
 
-def digests(connection: duckdb.DuckDBPyConnection, names: list[str]) -> dict[str, int]:
-    """The hash by which DuckLake puts each name into a bucket, of its number modulo theirs."""
+def _deletes_inlined(connection: duckdb.DuckDBPyConnection, table_id: int) -> bool:
+    """Whether the catalog itself lists deleted rows: our writers never do, but others may.
+
+    No list of tables has that one.
+    """
+    try:
+        connection.execute(f"SELECT 1 FROM {META}.ducklake_inlined_delete_{table_id} LIMIT 0")
+    except duckdb.CatalogException:
+        return False
+    return True
+
+
+def hashed(connection: duckdb.DuckDBPyConnection, names: list[str]) -> dict[str, int]:
+    """The hash of each name; DuckLake's bucket is this modulo the number of buckets."""
     sql = "SELECT name, murmur3_32(name) & 2147483647 FROM (SELECT unnest(?::varchar[]) AS name)"
     return dict(connection.execute(sql, [names]).fetchall())

@@ -1,4 +1,4 @@
-"""The SQL of bars and option chains. Values are bound by the variable `asked`, never pasted."""
+"""The SQL of bars and option chains. Values are bound as DuckDB variables, never pasted."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ TABLES = {
     ("options_daily", "month"): "options_monthly",
     ("options_minute", "1min"): "options_minute",
 }
+# Names that are listed one by one, which takes longer than to read them when they are many.
+FEW = 50
 CHAIN = """
     SELECT expiration_date, strike_price, contract_type,
         * EXCLUDE (expiration_date, strike_price, contract_type)
@@ -133,8 +135,8 @@ def bars_sql(
 ) -> str:
     """One row a bar, ordered by instrument and time.
 
-    The query reads the variable `asked`, a struct of `symbols` (a list), `from_date` and `to_date`
-    (both included, of `BarsOf.whole`).
+    The query reads the variables `symbols` (a list) and `span` (a struct of `first` and `last`,
+    both included, as `BarsOf.whole` gives them).
 
     Args:
         bars: which.
@@ -149,8 +151,8 @@ def bars_sql(
     """
     among, key = _among(bars.key, symbols), bars.key
     where = among
-    where += " AND t.date >= getvariable('asked').from_date" if start else ""
-    where += " AND t.date <= getvariable('asked').to_date" if end else ""
+    where += " AND t.date >= getvariable('span').first" if start else ""
+    where += " AND t.date <= getvariable('span').last" if end else ""
     order = f"ORDER BY {key}, {bars.time}"
     if not adjusted:
         return f"SELECT * FROM {source} AS t WHERE {where} {order}"
@@ -167,7 +169,9 @@ def _among(key: str, symbols: int | None) -> str:
     """The condition on an instrument. Items, not a list: by constants files are skipped."""
     if symbols is None:
         return f"{key} IS NOT NULL"
-    asked = "getvariable('asked').symbols"
+    asked = "getvariable('symbols')"
+    if symbols > FEW:
+        return f"{key} IN (SELECT unnest({asked}))"
     items = ", ".join(f"{asked}[{number + 1}]" for number in range(symbols))
     # A reader skips row groups by IN, but for `=` and functions alone rows before it decodes them.
     also = f" AND list_contains({asked}, {key})" if symbols > 1 else ""

@@ -14,9 +14,6 @@ from lake.layout import Layout
 from lake.reading import Parameters, Reading
 from lake.statement import parse
 
-# DuckLake cannot look it up, and no name has it.
-NUL = "\0"
-
 Symbols = str | Sequence[str] | None
 Date = dt.date | str | None
 
@@ -85,16 +82,17 @@ class Lake:
         names = _names(symbols)
         bars = market.bars_of(names, dataset, freq)
         first, last = market.span(start, end)
+        made_of = "stocks_daily" if adjusted and bars.period != "day" else bars.table
         self._need(bars.table)
+        self._need(made_of)
         if adjusted:
             self._need_factors()
         begin, finish = bars.whole(first, last)
-        made_of = "stocks_daily" if adjusted and bars.period != "day" else bars.table
         source, files = self._reading.source(made_of, bars.key, names, begin, finish)
         count = None if names is None else len(names)
         given = {"start": bool(first), "end": bool(last)}
         sql = market.bars_sql(bars, source, count, adjusted=adjusted, **given)
-        asked = {"symbols": names, "from_date": begin, "to_date": finish, "files": files}
+        variables = {"symbols": names, "span": {"first": begin, "last": finish}, "files": files}
         wanted = frozenset(names or ())
         stocks = DATASETS[bars.dataset].asset == "stocks"
         mart = ("symbols", "symbol") if stocks else ("contracts", "ticker")
@@ -107,7 +105,7 @@ class Lake:
         return Answer(
             self._reading,
             sql,
-            asked={name: value for name, value in asked.items() if value is not None},
+            variables={name: value for name, value in variables.items() if value is not None},
             expected=Expected(bars.key, wanted, explain),
             name=f"bars {','.join(names or ['*'])} {first or ''}..{last or ''} {bars.table}",
         )
@@ -124,7 +122,7 @@ class Lake:
                 without its contracts.
             NotBuilt: options_daily is not published.
         """
-        if not isinstance(underlying, str) or NUL in underlying:
+        if not _is_name(underlying):
             raise UsageError(f"an underlying is text such as 'SPY', not {underlying!r}")
         self._need("options_daily")
         if date is None:
@@ -138,11 +136,11 @@ class Lake:
             hints.explain_chain(self._ask(), pool, underlying, day)
 
         source, files = self._reading.source("options_daily", "underlying", [underlying], day, day)
-        asked = {"underlying": underlying, "date": day} | ({"files": files} if files else {})
+        asked: dict[str, object] = {"asked": {"underlying": underlying, "date": day}}
         return Answer(
             self._reading,
             market.CHAIN.format(source=source),
-            asked=asked,
+            variables=asked | ({"files": files} if files else {}),
             expected=Expected("underlying", frozenset([underlying]), explain),
             name=f"chain {underlying} {day}",
         )
@@ -176,6 +174,13 @@ def _names(symbols: Symbols) -> list[str] | None:
     if symbols is None:
         return None
     names = [symbols] if isinstance(symbols, str) else list(dict.fromkeys(symbols))
-    if not names or not all(isinstance(name, str) and NUL not in name for name in names):
+    if not names or not all(map(_is_name, names)):
         raise UsageError("symbols are text such as 'AAPL', at least one; None for all")
     return names
+
+
+def _is_name(value: object) -> bool:
+    """Whether it is text that UTF-8 and DuckLake can hold: the latter cannot look up a NUL."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in value)

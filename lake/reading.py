@@ -47,12 +47,12 @@ class Reading:
         """Close the connection; answers that are being read have their own."""
         self.connection.close()
 
-    def cursor(self, asked: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
-        """A connection of its own to the same moment, with the variable `asked`, a struct."""
+    def cursor(self, variables: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
+        """A connection of its own to the same moment, with these variables."""
         try:
             cursor = self.connection.cursor()
-            if asked:
-                cursor.execute("SET VARIABLE asked = $asked", {"asked": asked})
+            for name, value in (variables or {}).items():
+                cursor.execute(f"SET VARIABLE {name} = $value", {"value": value})
         except duckdb.Error as error:
             raise self.fault(error) from None
         return cursor
@@ -66,17 +66,24 @@ class Reading:
         except duckdb.Error as error:
             raise self.fault(error) from None
 
-    def fault(self, error: Exception) -> Exception:
-        """The error as a person should see it: of the query, or that the snapshot has gone."""
+    def fault(self, error: Exception, *, listed: bool = False) -> Exception:
+        """The error as a person should see it: of the query, or that what it reads has gone.
+
+        Args:
+            error: as it came.
+            listed: whether the answer reads files by a list (`Sources.of`).
+        """
         if self._has_gone(error):
             return Outdated(
                 f"{self.layout.root} has moved on and dropped the snapshot that this connection "
                 "reads; call lake.connect() again"
             )
-        if isinstance(error, duckdb.IOException) and "No files found" in str(error):
+        gone = ("No files found", "404")
+        if listed and isinstance(error, duckdb.IOException) and any(t in str(error) for t in gone):
+            what = str(error).partition("\n")[0]
             return Outdated(
-                f"{error}; it was merged into another after this was asked, or it is lost: ask "
-                "again, then `quantmini maintain verify`"
+                f"{what}; it was merged into another since, or it is lost: call lake.bars or "
+                "lake.chain again, then `quantmini maintain verify`"
             )
         return QueryFailed(str(error))
 

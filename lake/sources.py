@@ -11,7 +11,7 @@ import duckdb
 from lake import archive, market
 from lake.catalog import Published
 from lake.layout import Layout
-from lake.manifest import Manifest, digests, manifest
+from lake.manifest import Manifest, hashed, manifest
 
 # Seconds that a list of files is good for: what `maintain` replaces stays for a day.
 FRESH = 3600.0
@@ -29,8 +29,8 @@ class Sources:
         self._layout = layout
         self._connection = connection
         self._served = served
-        self._manifests: dict[str, tuple[float, Manifest | None]] = {}
-        self._digests: dict[str, int] = {}
+        self._manifests: dict[tuple[str, str], tuple[float, Manifest | None]] = {}
+        self._hashes: dict[str, int] = {}
 
     def of(
         self, table: str, key: str, names: list[str] | None, first: date | None, last: date | None
@@ -45,29 +45,32 @@ class Sources:
             last: the last one.
 
         Returns:
-            The SQL, and the `files` of the variable `asked` that it reads, None where it does not.
+            The SQL, and the value of the variable `files` that it reads; None where it reads none.
 
         Raises:
             duckdb.Error: the catalog cannot be read.
         """
         found = self._manifest(table, key)
-        paths = found.paths(self._hashed(names), first, last) if found else None
-        # Of no file nobody knows the columns.
+        paths = found.paths(self._hashed(found, names), first, last) if found else None
+        # `read_parquet` needs one file at least.
         return (found.source, paths) if found and paths else (market.view(table), None)
 
     def _manifest(self, table: str, key: str) -> Manifest | None:
         now = time.time()  # not the monotonic clock, which stands still while a laptop sleeps
-        listed, found = self._manifests.get(table, (0.0, None))
+        # Bounds are those of the key: a chain's is the underlying, its bars' the contract.
+        listed, found = self._manifests.get((table, key), (0.0, None))
         if not 0 <= now - listed < FRESH:
             cursor, snapshot = self._connection.cursor(), self._served[table].snapshot
             archived = archive.files(cursor, self._layout, table, snapshot)
             found = None if archived else manifest(cursor, table, key, snapshot)
-            self._manifests[table] = now, found
+            self._manifests[table, key] = now, found
         return found
 
-    def _hashed(self, names: list[str] | None) -> dict[str, int] | None:
+    def _hashed(self, found: Manifest, names: list[str] | None) -> dict[str, int] | None:
         if names is None:
             return None
-        if new := [name for name in names if name not in self._digests]:
-            self._digests |= digests(self._connection.cursor(), new)
-        return {name: self._digests[name] for name in names}
+        if not found.in_buckets:
+            return dict.fromkeys(names, 0)
+        if new := [name for name in names if name not in self._hashes]:
+            self._hashes |= hashed(self._connection.cursor(), new)
+        return {name: self._hashes[name] for name in names}

@@ -169,6 +169,7 @@ def test_a_chain_is_ordered_by_expiry_and_strike(db):
         (lambda db: db.chain("AAPL", "2024-06-28"), "to 2024-06-21, nothing on 2024-06-28"),
         (lambda db: db.chain(None), "is text"),
         (lambda db: db.bars(["NA", "A\0"]), "symbols are text"),
+        (lambda db: db.bars("\ud800"), "symbols are text"),
         (lambda db: db.chain("A\0"), "is text"),
     ],
 )

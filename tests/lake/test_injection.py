@@ -19,6 +19,7 @@ ATTACKS = [
     'NA" OR TRUE --',
     "NA') OR TRUE --",
     "getvariable('symbols')",
+    "getvariable('asked').underlying",
     "$name",
     "?",
     "%",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import lake
-from lake import sources
+from lake import market, sources
+from lake.attaching import attach_sql, install_extensions
 from lake.errors import Outdated, UsageError
 from lake.layout import Layout
 from tests.lake.market import publish, writing
@@ -40,7 +43,10 @@ NAMED = "'lake', 'stocks_minute', schema => 'silver'"
 MERGED = f"CALL ducklake_merge_adjacent_files({NAMED})"
 REWRITTEN = f"CALL ducklake_rewrite_data_files({NAMED}, delete_threshold => 0)"
 REPLACED = f"CREATE OR REPLACE TABLE {MINUTES} AS FROM {MINUTES} WHERE symbol < 'NULL'"
-STEPS = [BUCKETS, JULY, AGAIN, DELETED, CHANGED, COLUMN, MERGED, REWRITTEN, REPLACED]
+RENAMED = f"""
+    ALTER TABLE {MINUTES} RENAME TO moved; ALTER TABLE lake.silver.moved RENAME TO stocks_minute
+"""
+STEPS = [RENAMED, BUCKETS, JULY, AGAIN, DELETED, CHANGED, COLUMN, MERGED, REWRITTEN, REPLACED]
 
 
 def change(layout: Layout, steps: list[str], unpublished: Sequence[str] = ()) -> None:
@@ -107,6 +113,8 @@ def test_bars_are_the_rows_of_the_table_whatever_happened_to_it(market, steps, u
         ([JULY, DELETED], [], (0, 0)),
         ([DELETED, JULY], [], (0, 0)),
         ([COLUMN], [], (0, 0)),
+        ([RENAMED, JULY], [], (1, 2)),
+        ([COLUMN, RENAMED, JULY], [], (0, 0)),
         ([JULY], [JULY, MERGED], (0, 0)),
     ],
 )
@@ -114,7 +122,7 @@ def test_few_files_are_read(own, steps, unpublished, files):
     change(own, steps, unpublished)
     with lake.connect(own.root) as db:
         june, every = (db.bars("TRUE", end=end, freq="1min") for end in ("2024-06-30", None))
-    found = [answer.asked.get("files", ()) for answer in (june, every)]
+    found = [answer.variables.get("files", ()) for answer in (june, every)]
     assert (len(found[0]), len(found[1])) == files
 
 
@@ -125,7 +133,53 @@ def test_files_are_looked_up_again_before_maintenance_may_delete_them(own, monke
         with writing(own) as connection:
             connection.execute(MERGED)
             connection.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)")
-        with pytest.raises(Outdated, match="ask again"):
+        with pytest.raises(Outdated, match="call lake"):
             late.arrow()
         monkeypatch.setattr(sources, "FRESH", 0.0)
         assert db.bars("TRUE", freq="1min").arrow().equals(want)
+
+
+def test_rows_that_another_s_writer_deleted_within_the_catalog_stay_deleted(own):
+    inlining = attach_sql(own, read_only=False).replace("ROW_LIMIT 0", "ROW_LIMIT 10")
+    with duckdb.connect() as connection:
+        install_extensions(connection)
+        connection.execute(inlining)
+        connection.execute(
+            f"DELETE FROM {MINUTES} WHERE symbol = 'NA' AND ts < '2024-06-03 13:22:00+00'"
+        )
+        publish(own, connection, "another")
+    assert not list((own.root / "silver").rglob("*delete*"))
+    with lake.connect(own.root) as db:
+        assert bars(db, ["NA"]) == of_the_table(db, ["NA"], "2024-06-01", "2024-06-30")
+        assert len(db.bars("NA", freq="1min").arrow()) == 18 * 30 - 2
+
+
+@pytest.mark.parametrize("first", ["bars", "chain"])
+def test_contracts_and_their_chain_have_bounds_of_their_own(own, first):
+    """Most underlyings come before `O:`, so bounds of the wrong column leave files out."""
+    table = "lake.silver.options_daily"
+    spy = "replace(ticker, 'AAPL', 'SPY') AS ticker, 'SPY' AS underlying"
+    more = f"INSERT INTO {table} SELECT * REPLACE ({spy}, date + 30 AS date) FROM {table}"
+    with writing(own) as connection:
+        connection.execute(more)
+        publish(own, connection, "more")
+    ticker, day = "O:AAPL240621C00010000", "2024-06-20"
+    asked = {
+        "bars": (lambda db: db.bars(ticker), f"ticker = '{ticker}'"),
+        "chain": (lambda db: db.chain("AAPL", day), f"underlying = 'AAPL' AND date = '{day}'"),
+    }
+    with lake.connect(own.root) as db:
+        for name in sorted(asked, key=lambda name: name != first):
+            ask, where = asked[name]
+            found = ask(db)
+            assert len(found.variables["files"]) == 1
+            want = db.sql(f"FROM silver.options_daily WHERE {where}").arrow()
+            assert ordered(found.arrow().select(want.column_names)) == ordered(want)
+
+
+def test_many_names_are_not_listed_one_by_one(own):
+    names = [f"X{number}" for number in range(market.FEW)] + ["NA"]
+    with lake.connect(own.root) as db:
+        answer = dataclasses.replace(db.bars(names, freq="1min"), expected=None)
+        assert len(answer.sql) < 1000
+        assert answer.arrow().equals(db.bars("NA", freq="1min").arrow())
