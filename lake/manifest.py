@@ -133,7 +133,7 @@ class Manifest:
 def manifest(
     connection: duckdb.DuckDBPyConnection, table: str, key: str, snapshot: int
 ) -> Manifest:
-    """The files of a table of silver.
+    """The files of a table of silver; none where they do not tell its rows.
 
     Args:
         connection: has the lake attached.
@@ -142,10 +142,10 @@ def manifest(
         snapshot: one that exists.
     """
     rows = connection.execute(FILES.format(table=table, key=key, snapshot=snapshot)).fetchall()
+    if not rows or _deletes_inlined(connection, rows[0][-1]):
+        return Manifest((), ())
     sql = f"SELECT * FROM lake.silver.{table} AT (VERSION => {snapshot}) LIMIT 0"
     columns = tuple(name for name, *_ in connection.execute(sql).description or ())
-    if rows and _deletes_inlined(connection, rows[0][-1]):
-        return Manifest(columns, ())
     return Manifest(columns, tuple(File(*facts) for *facts, _ in rows))
 
 

@@ -88,11 +88,11 @@ class Lake:
         if adjusted:
             self._need_factors()
         begin, finish = bars.whole(first, last)
-        source, files = self._reading.source(made_of, bars.key, names, begin, finish)
+        source, reads = self._reading.sources.of(made_of, bars.key, names, begin, finish)
         count = None if names is None else len(names)
         given = {"start": bool(first), "end": bool(last)}
         sql = market.bars_sql(bars, source, count, adjusted=adjusted, **given)
-        variables = {"symbols": names, "span": {"first": begin, "last": finish}, "files": files}
+        asked = {"symbols": names, "span": {"first": begin, "last": finish}}
         wanted = frozenset(names or ())
         stocks = DATASETS[bars.dataset].asset == "stocks"
         mart = ("symbols", "symbol") if stocks else ("contracts", "ticker")
@@ -105,7 +105,7 @@ class Lake:
         return Answer(
             self._reading,
             sql,
-            variables={name: value for name, value in variables.items() if value is not None},
+            variables=asked | reads,
             expected=Expected(bars.key, wanted, explain),
             name=f"bars {','.join(names or ['*'])} {first or ''}..{last or ''} {bars.table}",
         )
@@ -135,12 +135,12 @@ class Lake:
             pool = self._pool("chains", "underlying", "archive.options_daily", "underlying")
             hints.explain_chain(self._ask(), pool, underlying, day)
 
-        source, files = self._reading.source("options_daily", "underlying", [underlying], day, day)
-        asked: dict[str, object] = {"asked": {"underlying": underlying, "date": day}}
+        table, key = "options_daily", "underlying"
+        source, reads = self._reading.sources.of(table, key, [underlying], day, day)
         return Answer(
             self._reading,
             market.CHAIN.format(source=source),
-            variables=asked | ({"files": files} if files else {}),
+            variables={"asked": {"underlying": underlying, "date": day}} | reads,
             expected=Expected("underlying", frozenset([underlying]), explain),
             name=f"chain {underlying} {day}",
         )

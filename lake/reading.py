@@ -32,6 +32,7 @@ class Reading:
     Attributes:
         layout: the lake.
         served: each published table with its snapshot.
+        sources: what bars and chains are read from.
     """
 
     def __init__(self, layout: Layout, memory_limit: str, threads: int, cache_bytes: int) -> None:
@@ -40,7 +41,7 @@ class Reading:
         self.connection = catalog.connect(
             layout, memory_limit, threads, served=self.served, archived=False
         )
-        self._sources = Sources(layout, self.connection, self.served)
+        self.sources = Sources(layout, self.connection, self.served, self.fault)
         self._cache = QueryCache(layout.query_cache, cache_bytes)
 
     def close(self) -> None:
@@ -57,15 +58,6 @@ class Reading:
             raise self.fault(error) from None
         return cursor
 
-    def source(
-        self, table: str, key: str, names: list[str] | None, first: date | None, last: date | None
-    ) -> tuple[str, list[str] | None]:
-        """SQL to read a table by, and the files that it reads, as `Sources.of` gives them."""
-        try:
-            return self._sources.of(table, key, names, first, last)
-        except duckdb.Error as error:
-            raise self.fault(error) from None
-
     def fault(self, error: Exception, *, listed: bool = False) -> Exception:
         """The error as a person should see it: of the query, or that what it reads has gone.
 
@@ -78,8 +70,7 @@ class Reading:
                 f"{self.layout.root} has moved on and dropped the snapshot that this connection "
                 "reads; call lake.connect() again"
             )
-        gone = ("No files found", "404")
-        if listed and isinstance(error, duckdb.IOException) and any(t in str(error) for t in gone):
+        if listed and _is_missing_file(error):
             what = str(error).partition("\n")[0]
             return Outdated(
                 f"{what}; it was merged into another since, or it is lost: call lake.bars or "
@@ -135,6 +126,13 @@ class Reading:
                 continue
             return None
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _is_missing_file(error: Exception) -> bool:
+    """Whether a file that was named is not there, on a disk or in a bucket."""
+    if isinstance(error, duckdb.HTTPException):
+        return error.status_code == 404
+    return isinstance(error, duckdb.IOException) and "No files found" in str(error)
 
 
 def _plain(value: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 
 import duckdb
@@ -25,16 +25,18 @@ class Sources:
         layout: Layout,
         connection: duckdb.DuckDBPyConnection,
         served: Mapping[str, Published],
+        fault: Callable[[Exception], Exception],
     ) -> None:
         self._layout = layout
         self._connection = connection
         self._served = served
+        self._fault = fault
         self._manifests: dict[tuple[str, str], tuple[float, Manifest | None]] = {}
         self._hashes: dict[str, int] = {}
 
     def of(
         self, table: str, key: str, names: list[str] | None, first: date | None, last: date | None
-    ) -> tuple[str, list[str] | None]:
+    ) -> tuple[str, dict[str, list[str]]]:
         """SQL to read a table by, for some instruments and dates.
 
         Args:
@@ -45,15 +47,19 @@ class Sources:
             last: the last one.
 
         Returns:
-            The SQL, and the value of the variable `files` that it reads; None where it reads none.
+            The SQL, and the variables that it reads by itself.
 
         Raises:
-            duckdb.Error: the catalog cannot be read.
+            Outdated: the snapshot has gone.
+            QueryFailed: the catalog cannot be read.
         """
-        found = self._manifest(table, key)
-        paths = found.paths(self._hashed(found, names), first, last) if found else None
+        try:
+            found = self._manifest(table, key)
+            paths = found.paths(self._hashed(found, names), first, last) if found else None
+        except duckdb.Error as error:
+            raise self._fault(error) from None
         # `read_parquet` needs one file at least.
-        return (found.source, paths) if found and paths else (market.view(table), None)
+        return (found.source, {"files": paths}) if found and paths else (market.view(table), {})
 
     def _manifest(self, table: str, key: str) -> Manifest | None:
         now = time.time()  # not the monotonic clock, which stands still while a laptop sleeps

@@ -70,7 +70,10 @@ def test_secrets_print_nowhere(monkeypatch):
         ("source: [", "line 1"),
         ("- source", "has no keys"),
         ("source: {max_retries: -1}", "source.max_retries"),
-        ("parquet: {compression: snappy, compression_level: 3}", "parquet: snappy has no compr"),
+        (
+            "parquet: {compression: snappy, compression_level: 3}",
+            "parquet: snappy has no compression_level",
+        ),
         ("parquet: {compression: gzip, compression_level: 12}", "gzip is 1 to 9"),
         ("processing: {max_bad_share: 2}", "processing.max_bad_share"),
         ("gold: {adjustment: all}", "gold.adjustment"),

@@ -111,6 +111,7 @@ def test_two_machines_write_at_once_and_readers_see_whole_snapshots(
     shutil.copytree(one.root / "bronze", two.root / "bronze")
     before = {name: len(table(one, name)) for name in names}
     assert before == {name: total(source, name) for name in names}
+    assert by_files("QUAD") == [row for row in table(one, "stocks_daily") if row[0] == "QUAD"]
 
     restate_and_add(source, later, names)
     after = {name: total(source, name) for name in names}
@@ -165,6 +166,14 @@ def test_two_machines_write_at_once_and_readers_see_whole_snapshots(
     said += "".join(path.read_text(encoding="utf-8", errors="replace") for path in files)
     for secret in (PASSWORD, shared.environment["QUANTMINI_LAKE__CATALOG"], SECRET):
         assert secret not in said
+
+
+def by_files(symbol: str) -> list[tuple[Any, ...]]:
+    """Its day bars, read from a list of files in the bucket."""
+    with lake.connect() as db:
+        answer = db.bars(symbol)
+        assert all(file.startswith("s3://") for file in answer.variables["files"])
+        return answer.fetchall()
 
 
 def total(source: Path, name: str) -> int:
