@@ -17,7 +17,7 @@ from benchmarks.flat_days import write_flat_file
 from benchmarks.measure import Cost, cost
 from benchmarks.results import Section
 from benchmarks.scale import build, load
-from benchmarks.storage import prepare, size
+from benchmarks.storage import generated, size
 from lake.datasets import DATASETS, Dataset
 from lake.layout import Layout
 from lake.profile import limits
@@ -53,8 +53,7 @@ FULL = {
 
 def sections(root: Path, quick: bool) -> list[Section]:
     """A row a data set, and their sum."""
-    lake, market = Layout(root / "sizes"), root / "market"
-    cost(partial(prepare, lake, market, quick), root / "sizing")
+    lake, market = generated(root.parent, quick)
     section = Section(
         "Five years of the full market, projected",
         f"{SESSIONS:,} sessions of all four data sets in streaming mode on this machine. Hours are "

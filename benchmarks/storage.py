@@ -22,8 +22,7 @@ SEED = {"stocks_daily": "70-80 %", "stocks_minute": "73 %"}
 
 def sections(root: Path, quick: bool) -> list[Section]:
     """Landing, bronze and silver a data set, then gold a store, each as a share of raw CSV."""
-    lake, market = Layout(root / "storage"), root / "storage-market"
-    cost(partial(prepare, lake, market, quick), root / "storage-run")
+    lake, market = generated(root.parent, quick)
     layers = Section(
         "Storage",
         "Bytes as a share of raw CSV, on the generated market.",
@@ -52,8 +51,16 @@ def sections(root: Path, quick: bool) -> list[Section]:
     return [layers, stores]
 
 
+def generated(base: Path, quick: bool) -> tuple[Layout, Path]:
+    """A lake and the generated market that went through the whole chain, once for all parts."""
+    lake, market = Layout(base / "generated-lake"), base / "generated-market"
+    if not lake.root.exists():
+        cost(partial(prepare, lake, market, quick), base / "generated-run")
+    return lake, market
+
+
 def prepare(lake: Layout, market: Path, quick: bool, _: Path) -> None:
-    """A generated market through the whole chain."""
+    """The whole chain on a market of its own making."""
     sessions, symbols = (6, 20) if quick else (40, 300)
     write_sample_market(market, sessions=sessions, symbols=symbols, strikes=3 if quick else 5)
     settings = Settings(lake=Lake(root=lake.root))

@@ -24,6 +24,7 @@ from tests.dbt_project.bronze import (
 )
 from tests.dbt_project.conftest import Dbt
 
+UNTESTED = ("--exclude-resource-type", "test", "unit_test")
 DAYS = [day for day in (date(2023, 12, 1) + timedelta(n) for n in range(75)) if day.weekday() < 5]
 
 
@@ -72,7 +73,7 @@ STEPS = st.builds(
     underlyings=st.dictionaries(
         st.sampled_from(CONTRACTS), st.sampled_from(["AAA", "BBB", "NA"]), max_size=3
     ),
-    batch_rows=st.sampled_from([60, 300, 10_000]),
+    batch_rows=st.sampled_from([120, 300, 10_000]),
 )
 
 
@@ -91,9 +92,9 @@ def test_any_sequence_of_arrivals_equals_a_full_refresh(
     root = tmp_path_factory.mktemp("lake")
     for step in steps:
         step.apply(root)
-        dbt.build(root, "--exclude-resource-type", "test", "unit_test", batch_rows=step.batch_rows)
+        dbt.build(root, *UNTESTED, batch_rows=step.batch_rows)
     grown = silver(root)
-    dbt.build(root, "--full-refresh", "--exclude-resource-type", "unit_test", batch_rows=10_000)
+    dbt.build(root, "--full-refresh", *UNTESTED, batch_rows=10_000)
     rebuilt = silver(root)
     assert set(grown) > set(DATASETS)
     for name, rows in grown.items():

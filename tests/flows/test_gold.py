@@ -37,12 +37,15 @@ def silver(layout: Layout, dataset: str, store: Path) -> pd.DataFrame:
     return frame.set_index(["instrument", "datetime"]).sort_index()
 
 
-def compare(layout: Layout, read: Callable[..., Seen], store: str, dataset: str, freq: str) -> int:
-    """Every bar and every field of one data set; returns the number of bars."""
+def compare(
+    layout: Layout, read: Callable[..., Seen], store: str, dataset: str, freq: str, step: int = 1
+) -> int:
+    """Every field of one data set's bars, of each `step`-th instrument; gives how many bars."""
     folder = layout.gold(store)
     uri = str(folder) if freq == "day" else {freq: str(folder)}
-    seen = read(uri, freq, computing=False).features
-    want = silver(layout, dataset, folder)
+    found = read(uri, freq, computing=False, step=step)
+    seen, want = found.features, silver(layout, dataset, folder)
+    want = want.loc[sorted(found.instruments)[::step]]
     seen = seen.dropna(subset=["close"]).sort_index()
     assert seen.index.equals(want.index) or sorted(seen.index) == sorted(want.index)
     for field in set(seen.columns) - {"factor", "change"}:
@@ -56,11 +59,12 @@ def test_generated_market(ran: Ran, read, store: str, dataset: str, freq: str) -
     assert compare(ran.layout, read, store, dataset, freq) > 500
 
 
-@pytest.mark.slow(120)
+@pytest.mark.slow(60)
 def test_real_sample(real_sample: Path, tmp_path: Path, read) -> None:
     done = run(tmp_path / "lake", real_sample)
     expected = csv_rows(real_sample)
     assert bronze_rows(done.layout) == silver_rows(done.layout) == expected
     assert sum(expected.values()) == 1_512 + 9_708 + 2_322 + 43_684
-    bars = [compare(done.layout, read, *store) for store in STORES]
-    assert bars == [1_512, 5_848, 2_322, 43_672]
+    # pyqlib takes 20 s for all contracts of either frequency, so it is asked for every tenth.
+    bars = [compare(done.layout, read, *s, step=10 * (s[0] == "options") or 1) for s in STORES]
+    assert bars == [1_512, 5_848, 233, 4_309]

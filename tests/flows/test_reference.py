@@ -87,12 +87,6 @@ def test_a_late_split_and_dividend(tmp_path: Path, server: Vendor) -> None:
     unadjusted = store(layout, "QUAD", "close") / store(layout, "QUAD", "factor")
     np.testing.assert_allclose(unadjusted, raw, rtol=1e-6)
 
-    server.tables["splits"] = [row for row in server.tables["splits"] if row["ticker"] != "QUAD"]
-    sync(root, server)
-    run(root, source, "stocks_daily")
-    assert daily(layout, "QUAD").equals(before["QUAD"])
-    assert np.array_equal(store(layout, "QUAD", "close"), raw)
-
 
 @pytest.mark.slow(70)
 def test_the_real_split_of_apple(real_sample: Path, tmp_path: Path, server: Vendor) -> None:

@@ -62,12 +62,12 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Pope
 
 @pytest.fixture
 def read(reader: subprocess.Popen[str], tmp_path: Path) -> Callable[..., Seen]:
-    def run(uri: str | dict[str, str], freq: str, *, computing: bool = True) -> Seen:
+    def run(uri: str | dict[str, str], freq: str, *, computing: bool = True, step: int = 1) -> Seen:
         out = tmp_path / "seen"
         out.mkdir(exist_ok=True)
         assert reader.stdin
         assert reader.stdout
-        print(json.dumps([uri, freq, str(out), computing]), file=reader.stdin, flush=True)
+        print(json.dumps([uri, freq, str(out), computing, step]), file=reader.stdin, flush=True)
         assert reader.stdout.readline() == "done\n", "pyqlib failed; see the reader's stderr file"
         seen: dict[str, Any] = json.loads((out / "seen.json").read_text())
         features, expressions = (

@@ -1,9 +1,9 @@
 """Run as a program: open stores with pyqlib and write down all that it sees.
 
-Each line on stdin is a JSON list `[provider_uri, freq, out, computing]`, answered by a line on
-stdout when folder `out` holds features.parquet (instrument, datetime, every field),
-expressions.parquet (only the first instrument's unless `computing`), and seen.json with the
-calendar and the instruments. A process of its own because `qlib.init` and its
+Each line on stdin is a JSON list `[provider_uri, freq, out, computing, step]`, answered by a line
+on stdout when folder `out` holds features.parquet (instrument, datetime, every field) of each
+`step`-th instrument, expressions.parquet (only the first instrument's unless `computing`), and
+seen.json with the calendar and the instruments. A process of its own because `qlib.init` and its
 caches are global, and one for all reads because importing pyqlib takes several seconds.
 """
 
@@ -16,14 +16,16 @@ import qlib
 from qlib.data import D
 
 
-def look(uri: str | dict[str, str], freq: str, out: Path, computing: bool) -> None:
+def look(uri: str | dict[str, str], freq: str, out: Path, computing: bool, step: int) -> None:
     """Read everything in one store at one frequency."""
     store = Path(uri if isinstance(uri, str) else uri[freq])
     qlib.init(provider_uri=uri, region="us", kernels=1, logging_level=logging.CRITICAL)
     names = sorted({p.name.split(".")[0] for p in store.glob(f"features/*/*.{freq}.bin")})
     lives = D.list_instruments(D.instruments("all"), freq=freq)
     # Through the market, which cuts each instrument at its own dates.
-    frame = D.features(D.instruments("all"), [f"${name}" for name in names], freq=freq)
+    some = {name: lives[name] for name in sorted(lives)[::step]}
+    whom = D.instruments("all") if step == 1 else some
+    frame = D.features(whom, [f"${name}" for name in names], freq=freq)
     frame.columns = names
     frame.reset_index().to_parquet(out / "features.parquet")
     asked = sorted(lives) if computing else sorted(lives)[:1]
@@ -40,6 +42,6 @@ def look(uri: str | dict[str, str], freq: str, out: Path, computing: bool) -> No
 if __name__ == "__main__":
     answers, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
-        uri, freq, out, computing = json.loads(line)
-        look(uri, freq, Path(out), computing)
+        uri, freq, out, computing, step = json.loads(line)
+        look(uri, freq, Path(out), computing, step)
         print("done", file=answers, flush=True)

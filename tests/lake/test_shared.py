@@ -98,7 +98,7 @@ def restate_and_add(source: Path, later: Path, names: list[str]) -> None:
 def test_two_machines_write_at_once_and_readers_see_whole_snapshots(
     shared: SharedLake, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    names = ["stocks_daily", "stocks_minute"]
+    names = ["stocks_daily", "options_minute"]
     later, source = tmp_path / "later", tmp_path / "market"
     write_sample_market(later, sessions=3, symbols=2, strikes=1)
     shutil.copytree(later, source)
