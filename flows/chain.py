@@ -20,7 +20,7 @@ def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
     """Everything missing, from flat files to Qlib; one data set's failure does not stop another.
 
     Returns:
-        `ingested`, `skipped`, `failed`, `gate`, `published` and `gold` (DESIGN.md section 6).
+        `ingested`, `skipped`, `failed`, `gate`, `published` and `gold`.
     """
     layout = request.layout
     with (

@@ -72,7 +72,7 @@ def build(
     rebuild: bool = False,
     audit: bool = False,
 ) -> dict[str, Any]:
-    """Run dbt; give the models that were built and the nodes that failed.
+    """Run dbt; give what was built and what failed.
 
     Args:
         layout: the lake.
@@ -83,8 +83,7 @@ def build(
         audit: only run the tests, which publish what passes them.
 
     Returns:
-        `models`: names of the feature models that succeeded; `seconds` of each node; `failures`
-        and `warnings`: findings. A run that dies before it has results is a failure of every data
+        What `read_results` says. A run that dies before it has results is a failure of every data
         set.
 
     Raises:
@@ -109,7 +108,8 @@ def build(
     if not run_results.exists():
         message = (process.stdout + process.stderr).strip()[-2000:]
         failures = [{"dataset": d.name, "node": "dbt", "message": message} for d in datasets]
-        return {"models": [], "failures": failures, "warnings": [], "seconds": {}}
+        nothing: dict[str, Any] = {"models": [], "warnings": [], "seconds": {}}
+        return nothing | {"failures": failures, "unfinished": {d.name for d in datasets}}
     return read_results(
         read_json(run_results), read_json(layout.dbt_target / "manifest.json"), datasets, layout
     )

@@ -20,6 +20,7 @@ from gold_export.verify import verify
 from gold_export.versions import prepare
 from lake import archive, catalog
 from lake.catalog import Published
+from lake.damage import naming_lost_files
 from lake.errors import QuantminiError
 from lake.profile import Limits
 from lake.settings import Settings, Universe
@@ -46,12 +47,14 @@ def export_stage(request: Request, bounds: Limits) -> list[dict[str, Any]]:
         for store, made_from in todo.items():
             snapshots = made_from[0]
             try:
-                archive.check(connection, layout, snapshots)
-                if not layout.gold(store).exists() and not has_bars(connection, store, snapshots):
-                    outcome.append({"store": store, "skipped": True})
-                    continue
-                spread = _spread(request, served, made_from[1]) if request.cluster else None
-                done = export(connection, layout, store, *made_from, spread)
+                with naming_lost_files():
+                    archive.check(connection, layout, snapshots)
+                    fresh = not layout.gold(store).exists()
+                    if fresh and not has_bars(connection, store, snapshots):
+                        outcome.append({"store": store, "skipped": True})
+                        continue
+                    spread = _spread(request, served, made_from[1]) if request.cluster else None
+                    done = export(connection, layout, store, *made_from, spread)
                 outcome.append(asdict(done))
                 prepare(layout, store)
             except QuantminiError as error:

@@ -45,8 +45,15 @@ class Gate:
 def read_results(
     results: dict[str, Any], manifest: dict[str, Any], datasets: list[Dataset], layout: Layout
 ) -> dict[str, Any]:
-    """Sort dbt's results by data set."""
-    found: dict[str, Any] = {"models": [], "failures": [], "warnings": []}
+    """Sort dbt's results by data set.
+
+    Returns:
+        `models`, the data sets whose model succeeded; `seconds` of each node; `failures` and
+        `warnings`; `unfinished`, the data sets of which something that is made from them failed.
+    """
+    found: dict[str, Any] = {"models": [], "failures": [], "warnings": [], "unfinished": set()}
+    parents = manifest["parent_map"]
+    above = {d.name: _ancestors(parents, f"model.quantmini.{d.name}") for d in datasets}
     done = [
         r["unique_id"].rpartition(".")[2] for r in results["results"] if r["status"] == "success"
     ]
@@ -57,7 +64,8 @@ def read_results(
     for result in results["results"]:
         unique_id, status = result["unique_id"], result["status"]
         node = manifest["nodes"].get(unique_id, {})
-        owner = (node.get("attached_node") or unique_id).rpartition(".")[2]
+        about = node.get("attached_node") or unique_id
+        owner = about.rpartition(".")[2]
         if status not in SEVERITY:
             continue
         message = " ".join((result["message"] or "").split())
@@ -69,6 +77,23 @@ def read_results(
             finding["rows"] = str(layout.log("errors") / f"{run}-{node['name']}.parquet")
         owners = [d.name for d in datasets if owner.endswith(d.name)]
         # What fails above the data sets, as a staging view, is named with each that was not built.
-        owners = owners or [d.name for d in datasets if d.name not in found["models"]] or [owner]
+        held = [name for name in above if name not in found["models"] and about in above[name]]
+        owners = owners or held or [owner]
+        if SEVERITY[status] == "failures":
+            below = _ancestors(parents, about)
+            made_of = {name for name in above if f"model.quantmini.{name}" in below}
+            # A hook or a table of the reference is everybody's.
+            found["unfinished"] |= made_of or set(above)
         found[SEVERITY[status]] += [{"dataset": name} | finding for name in owners]
+    return found
+
+
+def _ancestors(parents: dict[str, list[str]], unique_id: str) -> set[str]:
+    """All nodes that a node is made from, itself included."""
+    found, todo = set(), [unique_id]
+    while todo:
+        node = todo.pop()
+        if node not in found:
+            found.add(node)
+            todo += parents.get(node, [])
     return found

@@ -36,7 +36,7 @@ def maintain(
     as_json: Json = False,
     _profiled: Profile = False,
 ) -> None:
-    """Upkeep of the lake; each action first backs the catalog up."""
+    """Upkeep of the lake; each action that writes first backs the catalog up."""
     from flows.upkeep import maintained
 
     finish(maintained(load(), action.value), words, as_json)

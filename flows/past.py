@@ -12,13 +12,15 @@ from lake.layout import Layout
 # Records looked at, and how many runs the error rate is taken from.
 SINCE, RUNS = timedelta(days=30), 20
 FIELDS = {"command", "errors", "exit"}
+# The commands whose work a `run` does too, so that its success makes good their failure.
+PARTS = {"run", "backfill", "ingest", "transform", "export"}
 
 
 def runs(layout: Layout) -> dict[str, Any]:
     """`last` run's record, `error_rate` of the last ones, and `failing`: what is not yet made good.
 
-    A command is made good by a later success of its own or of `run`. One that found the lake busy
-    is neither.
+    A command is made good by a later success of its own, a part of `run` by one of that too. One
+    that found the lake busy is neither.
     """
     told = [run for run in records.read(layout, "runs", SINCE) if run.keys() >= FIELDS]
     found = [run for run in told if not _was_busy(run)]
@@ -26,10 +28,10 @@ def runs(layout: Layout) -> dict[str, Any]:
     for run in found:
         if run["exit"]:
             failing[run["command"]] = run
-        elif run["command"] == "run":
-            failing.clear()
-        else:
-            failing.pop(run["command"], None)
+            continue
+        made_good = PARTS if run["command"] == "run" else {run["command"]}
+        for command in made_good & failing.keys():
+            del failing[command]
     return {
         "last": found[-1] if found else None,
         "count": len(some),

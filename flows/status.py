@@ -116,7 +116,7 @@ def _freshness(
     rejected = _tried(
         broken,
         f"quarantine of {dataset.name}",
-        f"delete the file, then `quantmini ingest {dataset.name}`",
+        f"move it and bronze's file of its day away, then `quantmini ingest {dataset.name}`",
         lambda: _rejected(layout, dataset),
         0,
     )

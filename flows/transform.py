@@ -76,8 +76,15 @@ def transform(
     gate.failures, gate.warnings = results["failures"], results["warnings"]
     for failure in gate.failures:
         gate.verdicts[failure["dataset"]] = "failed"
-    passed = {d.name: fingerprints[d.name] for d in changed if gate.verdicts[d.name] == "passed"}
-    write_json(layout.transformed, done | passed)
+    # What failed is tried again, also where it is a longer bar or a mart: the data set counts as
+    # changed until all that is made from it was.
+    kept = {name: done[name] for name in done.keys() - results["unfinished"]}
+    passed = {
+        d.name: fingerprints[d.name]
+        for d in changed
+        if gate.verdicts[d.name] == "passed" and d.name not in results["unfinished"]
+    }
+    write_json(layout.transformed, kept | passed)
     return gate
 
 
@@ -94,7 +101,7 @@ def transformed(layout: Layout) -> dict[str, str]:
 
 
 def fingerprint(layout: Layout, dataset: Dataset, features: list[str] | None) -> str:
-    """What decides a data set's silver: features, bronze files and the dbt project, by stat alone.
+    """What decides a data set's silver, by stat alone: features, bronze files, the dbt project.
 
     Moneyness reads the underlyings' day bars, so options_daily depends on those files too; splits
     and underlyings come from the reference.
@@ -112,6 +119,7 @@ def fingerprint(layout: Layout, dataset: Dataset, features: list[str] | None) ->
     for part in ("models", "macros", "seeds", "tests"):
         found = sorted((DBT_PROJECT / part).rglob("*"))
         files |= {path.relative_to(DBT_PROJECT): path for path in found if path.is_file()}
+    files[Path("dbt_project.yml")] = DBT_PROJECT / "dbt_project.yml"
     digest = hashlib.sha256(repr(features).encode())
     for name, path in files.items():
         stat = path.stat()

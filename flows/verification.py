@@ -13,6 +13,7 @@ from gold_export.options import STORES
 from gold_export.verify import verify as verify_gold
 from ingest.verify import bronze_against_landing
 from lake import archive, catalog, engine
+from lake.damage import naming_lost_files
 from lake.datasets import DATASETS
 from lake.errors import CorruptFile, NotBuilt
 from lake.layout import Layout
@@ -62,11 +63,12 @@ def _silver(settings: Settings, layout: Layout, failed: list[Difference]) -> dic
         for name, dataset in DATASETS.items():
             if name in served:
                 try:
-                    archive.check(lake, layout, {name: served[name]})
+                    with naming_lost_files():
+                        archive.check(lake, layout, {name: served[name]})
+                        rows[name], differences = silver_against_bronze(lake, layout, dataset)
                 except CorruptFile as error:
                     failed.append(Difference(name, None, str(error)))
                     continue
-                rows[name], differences = silver_against_bronze(lake, layout, dataset)
                 failed += differences
             elif layout.bronze_files(dataset):
                 text = f"nothing is published; run `quantmini transform {name}` to see why"
@@ -76,20 +78,27 @@ def _silver(settings: Settings, layout: Layout, failed: list[Difference]) -> dic
 
 def _gold(settings: Settings, layout: Layout, failed: list[Difference]) -> list[Facts]:
     """A sample of each store, read by pyqlib; one that is behind silver is not compared."""
-    bounds, served, found = settings.limits(), catalog.published(layout), []
+    bounds, served, found = settings.limits(), catalog.tables(layout), []
     for store in STORES:
-        made_from = versions.sources(layout, store)
+        made_from = versions.shown(layout, store)
         if not made_from:
             continue
-        if any(served.get(name) != snapshot for name, snapshot in made_from.items()):
+        now = {name: served[name].snapshot for name in made_from if name in served}
+        if now != made_from:
             found.append({"store": store, "behind": True})
             continue
         try:
-            with catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers) as lake:
+            with (
+                naming_lost_files(),
+                catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers) as lake,
+            ):
                 archive.check(lake, layout, made_from)
                 report = verify_gold(lake, layout, store)
-        except (NotBuilt, CorruptFile) as error:
+        except NotBuilt as error:
             found.append({"store": store, "error": str(error)})
+            continue
+        except CorruptFile as error:
+            failed.append(Difference(f"gold {store}", None, str(error)))
             continue
         found.append(asdict(report))
         if not report.equal:

@@ -26,8 +26,8 @@ class ExportOptions:
         fields: data set → columns of silver, for stocks_daily also `factor` and `change`; a data
             set without an entry gets everything numeric.
         symbols: the tickers to export; empty means no list.
-        top: keep this many, by dollar volume over the exported bars, for each data set of the
-            store; 0 keeps all; None is the store's default, and all where `symbols` is given.
+        top: where there is no list, keep this many, by dollar volume over the exported bars, for
+            each data set of the store; 0 keeps all; None is the store's default.
         lists: for each N of these, `instruments/top<N>.txt` names the N largest instruments of the
             store by dollar volume over the exported bars.
         types: list → the ticker types whose stocks `instruments/<list>.txt` names; not written
@@ -48,9 +48,9 @@ class ExportOptions:
 
     def limit(self, store: str) -> int:
         """The number of instruments to keep in a store, 0 for all."""
-        if self.top is not None:
-            return self.top
-        return 0 if self.symbols else DEFAULT_TOP[store]
+        if self.symbols:
+            return 0
+        return DEFAULT_TOP[store] if self.top is None else self.top
 
 
 @dataclass(frozen=True)

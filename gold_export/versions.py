@@ -50,14 +50,17 @@ def read_state(folder: Path | None) -> dict[str, Any]:
         return {}
 
 
+def shown(layout: Layout, store: str) -> dict[str, int]:
+    """Table → the snapshot that the store shows: its data sets, and what adjusts and lists them."""
+    snapshots: dict[str, int] = (
+        read_state(current(layout, store)).get("made_from", {}).get("snapshots", {})
+    )
+    return snapshots
+
+
 def sources(layout: Layout, store: str) -> dict[str, int]:
     """Data set → the snapshot that the store shows, from which its next update starts."""
-    made_from = read_state(current(layout, store)).get("made_from", {})
-    return {
-        name: snapshot
-        for name, snapshot in made_from.get("snapshots", {}).items()
-        if name in STORES[store]
-    }
+    return {n: snapshot for n, snapshot in shown(layout, store).items() if n in STORES[store]}
 
 
 def complete(layout: Layout, store: str) -> list[Path]:

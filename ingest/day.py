@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from threading import Semaphore
+from threading import Lock, Semaphore
 
 import polars as pl
 
@@ -59,6 +59,7 @@ class Run:
         guard: lets files be converted while there is memory.
         downloads: how many files may be fetched at a time.
         refused: of each data set, the newest day that the plan does not cover.
+        refusing: held while a day is added to them.
     """
 
     layout: Layout
@@ -68,6 +69,7 @@ class Run:
     guard: Guard
     downloads: Semaphore
     refused: dict[str, date] = field(default_factory=dict)
+    refusing: Lock = field(default_factory=Lock)
 
     def days(self, dataset: Dataset, files: list[RemoteFile]) -> list[Outcome]:
         """Ingest some days, which are converted together as far as they are regular.
@@ -194,8 +196,9 @@ class Run:
 
     def _refuse(self, dataset: Dataset, day: date, error: NotEntitled) -> Outcome:
         """The plan covers a rolling window, so older days would be refused as well."""
-        if day > self.refused.get(dataset.name, date.min):
-            if dataset.name not in self.refused:
+        with self.refusing:
+            known = self.refused.get(dataset.name)
+            if known is None:
                 log.warning("%s: %s; older days are not asked for", dataset.name, error)
-            self.refused[dataset.name] = day
+            self.refused[dataset.name] = max(day, known or day)
         return Skipped(dataset.name, day, NOT_ENTITLED)

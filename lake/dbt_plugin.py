@@ -38,6 +38,11 @@ class Plugin(BasePlugin):
         self._features = json.dumps(settings.features)
         place = settings.lake.layout().shared
         layout = Layout(Path(self.creds.external_root), place)  # type: ignore[union-attr]
+        if layout.root.resolve() != settings.lake.root.resolve():
+            raise UsageError(
+                f"the settings name the lake {settings.lake.root}, this target {layout.root}; "
+                f"`export QUANTMINI_LAKE={settings.lake.root}` first"
+            )
         marts = [layout.watermarks(asset).parent for asset in ("stocks", "options")]
         for folder in (*marts, layout.temp, layout.log("errors")):
             folder.mkdir(parents=True, exist_ok=True)

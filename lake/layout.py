@@ -12,7 +12,7 @@ from lake.shared import Shared
 
 @dataclass(frozen=True)
 class Layout:
-    """The folders of one lake (DESIGN.md section 1).
+    """The folders of one lake (docs/architecture.md).
 
     Attributes:
         root: the folder that holds them.

@@ -41,6 +41,13 @@ PUBLISHED = """CREATE TABLE IF NOT EXISTS quantmini_published (
 def checked_catalog(url: SecretStr) -> SecretStr:
     """The URL, if it is one of a PostgreSQL database; no message shows it."""
     parts = urlsplit(url.get_secret_value())
+    # A `/`, `?` or `#` of the password ends the host: what follows would pass for the database.
+    if "@" in parts.path or parts.fragment:
+        raise ValueError("percent-encode the user and the password, such as %2F for a slash")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("the port is a number, and `/` in a password is written %2F") from None
     if parts.scheme not in ("postgres", "postgresql") or not parts.hostname:
         raise ValueError("write it as postgresql://user:password@host:5432/database")
     if not parts.path.strip("/") or parts.query:

@@ -21,6 +21,9 @@ from lake.settings import PROJECT
 SHARED = PROJECT.parent / "shared"
 # The processes that these tests start by the hundred would each compile all that they import.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A lake, keys and alerts of whoever runs these tests are no business of theirs.
+for name in [name for name in os.environ if name.startswith(("QUANTMINI_", "POLYGON_"))]:
+    del os.environ[name]
 
 
 def quantmini(lake: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -35,16 +38,20 @@ def quantmini(lake: Path, *arguments: str, **environment: str) -> subprocess.Com
     )
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files come first, so that none is left for the end alone.
 
-    `slow` may say how many seconds its file takes, roughly and beside others.
+    `slow` may say how many seconds its file takes, roughly and beside others. Of the others one
+    that needs the lake of all comes first and the rest last, so that few wait while it is made.
     """
     seconds: Counter[Path] = Counter()
     for item in items:
         if marker := item.get_closest_marker("slow"):
             seconds[item.path] = max(seconds[item.path], *marker.args, 1)
-    items.sort(key=lambda item: -seconds[item.path])
+    waiting = {item.path: None for item in items if "ran" in getattr(item, "fixturenames", ())}
+    late = [*waiting][1:]
+    items.sort(key=lambda item: (-seconds[item.path], item.path in late))
 
 
 @dataclass(frozen=True)

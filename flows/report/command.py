@@ -34,7 +34,6 @@ def report(
     """The lake on one page: a single HTML file that opens offline."""
     from flows.report.gather import gather
     from flows.report.page import render
-    from lake.profile import limits
 
     settings = load()
     layout = settings.lake.layout()
@@ -46,7 +45,7 @@ def report(
         library = aside.submit(javascript)
         facts = gather(
             layout,
-            limits(settings.pipeline.mode),
+            settings.limits(),
             settings.gold.adjustment,
             datetime.now(UTC),
             symbol,

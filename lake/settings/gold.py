@@ -29,8 +29,8 @@ class Universe(Section):
     symbols: list[str] = []
     """These instruments; empty means no list."""
     top: int | None = Field(default=None, ge=1)
-    """The so many largest by dollar volume; by default 500 stocks with minute bars and 5000
-    contracts, or all of `symbols`."""
+    """Where no `symbols` are listed, the so many largest by dollar volume; by default 500 stocks
+    with minute bars and 5000 contracts."""
 
 
 class Gold(Section):

@@ -17,7 +17,7 @@ class Maintenance(Section):
     that began then may take. What is published and what gold was made from stays however old it
     is."""
     keep_backups: int = Field(default=7, ge=1)
-    """Backups of the catalog that are kept, in `metadata/backups`; each action makes one."""
+    """Backups of the catalog that are kept, in `metadata/backups`; actions that write make one."""
     landing: Literal["keep", "archive", "drop"] = "keep"
     """What `archive` does with the vendor's files of old days, whose rows are in bronze: `archive`
     moves them to `archive/historical`, which may be a slower disk; `drop` deletes them."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import sys
+from collections import Counter
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -74,6 +76,12 @@ class Dbt:
         process.join()
         output: Any = self.output.read_text(encoding="utf-8")
         return CompletedProcess(arguments, process.exitcode or 0, output)
+
+    def results(self, kind: str) -> Counter[str]:
+        """How many nodes of a kind, such as `unit_test`, ended how in the last command."""
+        results = json.loads((self.target / "run_results.json").read_text(encoding="utf-8"))
+        nodes = [node for node in results["results"] if node["unique_id"].startswith(f"{kind}.")]
+        return Counter(node["status"] for node in nodes)
 
     @property
     def peak(self) -> int:

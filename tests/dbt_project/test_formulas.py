@@ -1,4 +1,4 @@
-"""Every feature of every row, computed again in numpy from DESIGN.md's formulas."""
+"""Every feature of every row, computed again in numpy from the formulas of docs/features.md."""
 
 from __future__ import annotations
 

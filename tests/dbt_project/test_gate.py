@@ -1,17 +1,19 @@
-"""Write, audit, publish: what fails its tests is not served (DESIGN.md section 3)."""
+"""Write, audit, publish: what fails its tests is not served."""
 
 from __future__ import annotations
 
 import random
 import re
-import time
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from flows import summary
 from flows.transform import transform
+from ingest.bronze import FOOTER_KEY
 from lake.catalog import connect, published
 from lake.datasets import DATASETS, pick
 from lake.layout import Layout
@@ -75,35 +77,78 @@ def test_rows_written_past_the_models_are_audited_too(tmp_path: Path, dbt: Dbt) 
     assert run.returncode == 0, run.stdout
     with attached(tmp_path, read_only=False) as lake:
         table = "lake.silver.stocks_daily"
-        lake.execute(f"UPDATE {table} SET high = low - 1")
+        lake.execute(f"UPDATE {table} SET high = low - 1, volume = -1, alpha_daily = 'nan'")
         one = f"FROM {table} WHERE date = '{DAYS[1]}' LIMIT 1"
         lake.execute(f"INSERT INTO {table} {one}; INSERT INTO {table} {one}")
         lake.execute(f"INSERT INTO {table} BY NAME SELECT 'ZZZ' AS symbol")
     run = dbt(tmp_path, "test", "--select", "stocks_daily", batch_rows=1)
     assert run.returncode == 1
-    assert "stocks_daily_ohlc_order" in run.stdout
+    for test in ("ohlc_order", "volume_not_negative", "finite_features"):
+        assert f"stocks_daily_{test}" in run.stdout
+    assert "matches_bronze_stocks_daily" in run.stdout
     assert re.search(r"unique_key_stocks_daily_symbol__date\b.*\n.*Got 2 results", run.stdout)
     assert published(Layout(tmp_path)) == before
 
 
 @pytest.mark.slow(140)
+def test_a_price_of_too_many_decimals_is_named_and_never_rounded(tmp_path: Path, dbt: Dbt) -> None:
+    layout, dataset = Layout(tmp_path), DATASETS["stocks_daily"]
+    for day in DAYS[:2]:
+        write_day(tmp_path, "stocks_daily", day)
+    path = layout.bronze(dataset, DAYS[1])
+    finer = pl.col("open").cast(pl.Decimal(18, 7)) + pl.lit(Decimal("0.0000001"))
+    footer = pl.read_parquet_metadata(path)[FOOTER_KEY]
+    pl.read_parquet(path).with_columns(finer).write_parquet(path, metadata={FOOTER_KEY: footer})
+    run = dbt(tmp_path, "run", "--select", "+stocks_daily")
+    assert run.returncode == 1
+    assert path.name in run.stdout, run.stdout
+    assert silver(tmp_path).get("stocks_daily", []) == []
+    assert published(layout) == {}
+
+
+def written(root: Path) -> int:
+    """How often anything was committed to the lake."""
+    with attached(root, read_only=True) as lake:
+        [(snapshots,)] = lake.sql("SELECT count(*) FROM ducklake_snapshots('lake')").fetchall()
+    return int(snapshots)
+
+
+@pytest.mark.slow(140)
 def test_killed_builds_converge(tmp_path: Path, dbt: Dbt) -> None:
-    chance = random.Random(3)
-    days = [date(2024, 1, day) for day in range(2, 14)]
-    for name in DATASETS:
-        for day in days[:-1]:
+    """Killed while it writes, at another place each time; readers see what was published before."""
+    names, chance = ["stocks_daily", "options_daily"], random.Random(3)
+    days = [date(2024, 1, day) for day in range(2, 12)]
+    build = ("build", "--exclude-resource-type", "unit_test", "--select", *(f"@{n}" for n in names))
+    for name in names:
+        for day in days[:4]:
             write_day(tmp_path, name, day)
-    build = ("build", "--exclude-resource-type", "unit_test", "--select")
-    for _ in range(4):
-        process = dbt.start(tmp_path, *build, "silver", batch_rows=40)
-        time.sleep(chance.uniform(1, 8))
+    assert dbt(tmp_path, *build).returncode == 0
+    interrupted = 0
+    for more in (5, 7, 9):
+        for name in names:
+            for day in days[4:more]:
+                write_day(tmp_path, name, day)
+        before = written(tmp_path)
+        process = dbt.start(tmp_path, *build, batch_rows=4)
+        commits = before + chance.randint(1, 8)
+        while process.is_alive() and written(tmp_path) < commits:
+            process.join(0.05)
+        interrupted += process.is_alive()
         process.kill()
         process.join()
-        for name in published(Layout(tmp_path)):
-            assert served(tmp_path, name) == days[:-1]
-    for name in DATASETS:
-        write_day(tmp_path, name, days[-1])
-    dbt.build(tmp_path)
+        assert [served(tmp_path, name) for name in names] == [days[:4], days[:4]]
+    assert interrupted == 3
+    for name in names:
+        write_day(tmp_path, name, days[9])
+    assert dbt(tmp_path, *build).returncode == 0
+    assert [served(tmp_path, name) for name in names] == [days, days]
     grown = silver(tmp_path)
-    dbt.build(tmp_path, "--full-refresh", "--exclude-resource-type", "test", "unit_test")
+    untested = ("--full-refresh", "--exclude-resource-type", "test")
+    assert dbt(tmp_path, *build, *untested).returncode == 0
     assert grown == silver(tmp_path)
+
+
+@pytest.mark.slow(140)
+def test_unit_tests_of_the_models(tmp_path: Path, dbt: Dbt) -> None:
+    dbt.build(tmp_path, "--exclude-resource-type", "test")
+    assert dbt.results("unit_test") == {"pass": 9}

@@ -1,25 +1,118 @@
-"""What is told of dbt's results."""
+"""What is told of dbt's results, and what is tried again."""
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from flows import transform as module
 from flows.gate import OUT_OF_SYNC, read_results
+from flows.summary import complaints, has_failed
+from flows.transform import transform
 from lake.datasets import pick
+from lake.files import read_json
 from lake.layout import Layout
+from lake.profile import limits
+from tests.dbt_project.bronze import write_day
+
+PARENTS = {
+    f"model.quantmini.{name}": [f"model.quantmini.{parent}" for parent in parents]
+    for name, parents in {
+        "stg_polygon__splits": [],
+        "stocks_daily": ["stg_polygon__splits"],
+        "options_daily": ["stocks_daily"],
+        "stocks_weekly": ["stocks_daily"],
+        "tickers": [],
+    }.items()
+}
+
+
+def told(name: str, status: str, message: str = "it went wrong") -> dict[str, Any]:
+    return {
+        "unique_id": f"model.quantmini.{name}",
+        "status": status,
+        "message": message,
+        "execution_time": 0.1,
+        "failures": None,
+    }
+
+
+def read(layout: Layout, *results: dict[str, Any]) -> dict[str, Any]:
+    manifest = {"nodes": {}, "parent_map": PARENTS}
+    return read_results({"results": list(results)}, manifest, pick(None), layout)
 
 
 def test_a_new_column_names_the_command_that_makes_it(tmp_path: Path) -> None:
     """dbt says so at length, and nothing of what helps."""
-    told = {
-        "unique_id": "model.quantmini.stocks_daily",
-        "status": "error",
-        "message": f"Compilation Error\n  The source and target {OUT_OF_SYNC}! [DuckDBColumn(…)]",
-        "execution_time": 0.1,
-        "failures": None,
-    }
-    found = read_results({"results": [told]}, {"nodes": {}}, pick(None), Layout(tmp_path))
+    message = f"Compilation Error\n  The source and target {OUT_OF_SYNC}! [DuckDBColumn(…)]"
+    found = read(Layout(tmp_path), told("stocks_daily", "error", message))
     [failure] = found["failures"]
     assert failure["dataset"] == "stocks_daily"
     assert "`uv run dbt build --select +stocks_daily --full-refresh`" in failure["message"]
     assert "DuckDBColumn" not in failure["message"]
+
+
+@pytest.mark.parametrize(
+    ("failed", "named", "unfinished"),
+    [
+        ("stocks_weekly", {"stocks_weekly"}, {"stocks_daily"}),
+        ("tickers", {"tickers"}, {d.name for d in pick(None)}),
+        ("options_daily", {"options_daily"}, {"stocks_daily", "options_daily"}),
+        # Nothing of options_minute was built either, which does not descend from it.
+        ("stg_polygon__splits", {"stocks_daily", "options_daily"}, None),
+    ],
+)
+def test_a_failure_is_named_with_what_it_holds_up(
+    tmp_path: Path, failed: str, named: set[str], unfinished: set[str] | None
+) -> None:
+    above = failed.startswith("stg")
+    built = [] if above or failed == "options_daily" else ["stocks_daily", "options_daily"]
+    results = [told(name, "success") for name in built]
+    found = read(Layout(tmp_path), *results, told(failed, "error"))
+    assert {failure["dataset"] for failure in found["failures"]} == named
+    assert found["unfinished"] == (unfinished or {d.name for d in pick(None)})
+
+
+def test_a_longer_bar_that_failed_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_day(tmp_path, "stocks_daily", date(2024, 1, 2))
+    layout, some = Layout(tmp_path), pick(["stocks_daily"])
+    answers = [
+        read(layout, told("stocks_daily", "success"), told("stocks_weekly", "error")),
+        read(layout, told("stocks_daily", "success"), told("stocks_weekly", "success")),
+    ]
+    monkeypatch.setattr(module, "build", lambda *_, **__: answers.pop(0))
+    assert not transform(layout, limits(), some, {}).passed
+    assert read_json(layout.transformed) == {}
+    assert transform(layout, limits(), some, {}).verdicts == {"stocks_daily": "passed"}
+    assert [*read_json(layout.transformed)] == ["stocks_daily"]
+
+
+FAILURE = {"dataset": "stocks_daily", "date": None, "error": "gone"}
+FINDING = {"dataset": "stocks_daily", "node": "test.quantmini.some_test.1", "message": "Got 4"}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"failed": [FAILURE]},
+        {"gate": {"verdicts": {"stocks_daily": "failed"}, "failures": [FINDING]}},
+        {"gate": {"verdicts": {"stocks_daily": "failed"}, "failures": []}},
+        {"gold": [{"store": "options"}, {"store": "stocks_daily", "error": "lost"}]},
+    ],
+)
+def test_whatever_failed_fails_the_command_and_is_told(document: dict[str, Any]) -> None:
+    assert has_failed(document)
+    [line] = complaints(document)
+    assert line.startswith("stocks_daily")
+
+
+def test_what_went_well_fails_nothing() -> None:
+    gate = {"verdicts": {"stocks_daily": "passed", "options_daily": "unchanged"}, "failures": []}
+    document = {"failed": [], "gate": gate, "gold": [{"store": "options", "skipped": True}]}
+    assert not has_failed(document)
+    assert complaints(document) == []

@@ -92,6 +92,38 @@ def test_silver_that_differs_is_told(lake: Layout) -> None:
         assert (rows_read, len(found)) == (0, 25)
 
 
+def test_damage_in_any_layer_fails_the_command(lake: Layout) -> None:
+    changed, *_ = lake.bronze_files(DATASETS["options_daily"]).values()
+    footer = pl.read_parquet_metadata(changed)[FOOTER_KEY]
+    rows = pl.read_parquet(changed).with_columns(pl.col("volume") + 1)
+    rows.write_parquet(changed, metadata={FOOTER_KEY: footer})
+    lost, *_ = (lake.root / "silver/stocks_daily").rglob("*.parquet")
+    lost.unlink()
+    value = lake.gold("stocks_minute") / "features/quad/close.1min.bin"
+    value.write_bytes(value.read_bytes()[:-4] + b"\0\0\0\0")
+    done = quantmini(lake.root, "maintain", "verify", "--json")
+    assert done.returncode == 1, done.stdout + done.stderr
+    failed = json.loads(done.stdout)["failed"]
+    told = {(entry["dataset"], "maintain rebuild" in entry["error"]) for entry in failed}
+    assert told == {
+        # From landing, and from silver.
+        ("options_daily", False),
+        ("options_daily", True),
+        ("stocks_daily", True),
+        ("gold stocks_daily", True),
+        ("gold stocks_minute", False),
+    }
+    assert lost.name in next(e["error"] for e in failed if e["dataset"] == "stocks_daily")
+
+    lake.gold("stocks_daily").unlink()
+    shutil.rmtree(lake.gold_versions("stocks_daily"))
+    export = quantmini(lake.root, "export", "stocks_daily", "options_daily", "--json")
+    assert export.returncode == 1, export.stdout + export.stderr
+    stores = {store["store"]: store for store in json.loads(export.stdout)["gold"]}
+    assert "maintain rebuild" in stores["stocks_daily"]["error"]
+    assert stores["options"]["skipped"]
+
+
 @pytest.mark.slow(50)
 def test_rebuilt_from_bronze_when_the_catalog_is_damaged(ran: Ran, lake: Layout) -> None:
     before = served(lake)

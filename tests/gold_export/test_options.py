@@ -9,7 +9,7 @@ from gold_export.export import export
 from gold_export.job import inputs
 from gold_export.options import TYPES, ExportOptions
 from lake.errors import UsageError
-from lake.settings import Gold, Settings
+from lake.settings import Gold, Settings, Universe
 from tests.gold_export import market
 
 
@@ -29,6 +29,19 @@ def test_the_settings_are_the_options():
         adjustment="splits",
     )
     assert export_options(settings, "options").fields == {"options_minute": ("close",)}
+
+
+def test_the_universe_is_that_of_the_settings():
+    gold = Gold(
+        stocks_minute=Universe(symbols=["B", "A"], top=1), options=Universe(top=7), lists=[]
+    )
+    stocks = export_options(Settings(gold=gold), "stocks_minute")
+    assert stocks.symbols == ("B", "A")
+    # A list is exported whole, also where a file of settings has a limit for lack of one.
+    assert stocks.limit("stocks_minute") == 0
+    options = export_options(Settings(gold=gold), "options")
+    assert (options.symbols, options.limit("options")) == ((), 7)
+    assert ExportOptions().limit("options") == 5000
 
 
 def test_both_defaults_are_one():

@@ -7,11 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
 
 from flows.dbt import DBT_PROJECT, environment
 from lake import engine, profile
 from lake.catalog import connect
+from lake.dbt_plugin import Plugin
+from lake.errors import UsageError
 from lake.layout import Layout
 from lake.settings import PROJECT
 from tests.conftest import Ran
@@ -68,6 +72,17 @@ def test_dbt(tmp_path):
     assert process.returncode == 0, process.stdout + process.stderr
     (row,) = json.loads(process.stdout[process.stdout.index("{") :])["show"]
     assert tuple(row[name] for name in NAMES) == expected(layout, False)
+
+
+def test_dbt_fills_no_other_lake_than_that_of_the_settings(tmp_path, monkeypatch):
+    """A literal dbt knows the variable alone; the settings may name the lake in their file."""
+    monkeypatch.setenv("QUANTMINI_LAKE", str(tmp_path / "mine"))
+    plugin = Plugin(
+        "dbt_plugin", {}, DuckDBCredentials("x", "y", external_root=f"{tmp_path}/other")
+    )
+    with pytest.raises(UsageError, match=f"export QUANTMINI_LAKE={tmp_path}/mine"):
+        plugin.configure_connection(duckdb.connect())
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_stage_opens_duckdb_by_itself():
