@@ -151,7 +151,7 @@ class Layout:
 
     @property
     def temp(self) -> Path:
-        """Spill files and downloads under way; safe to delete while nothing runs."""
+        """Spill files and what dbt compiled; safe to delete while nothing runs."""
         return self.root / "temp"
 
     @property
@@ -169,6 +169,7 @@ class Layout:
             "gold",
             "metadata",
             "archive",
+            "cache",
             "logs",
             "temp",
         )

@@ -151,14 +151,20 @@ class Lake:
             raise NotBuilt(f"{table} is not published in {root}; run `quantmini run`")
 
     def _need_factors(self) -> None:
-        """Factors that are all 1 for want of splits and dividends would pass for adjusted."""
-        tables = [self._reading.layout.reference(name) for name in ("splits", "dividends")]
-        landed = any(any(table.glob("*.parquet")) for table in tables)
-        if not landed or "adjustment_factors" not in self._reading.served:
-            raise NotBuilt(
-                "no splits or dividends to adjust by; run `quantmini reference sync`, then "
-                "`quantmini run`"
-            )
+        """Factors that are all 1 for want of splits and dividends would pass for adjusted.
+
+        A machine that only reads a shared lake has none of its own, but the published factors.
+        """
+        if "adjustment_factors" in self._reading.served:
+            if self._reading.cursor().sql("FROM silver.adjustment_factors LIMIT 1").fetchall():
+                return
+            tables = [self._reading.layout.reference(name) for name in ("splits", "dividends")]
+            if any(any(table.glob("*.parquet")) for table in tables):
+                return
+        raise NotBuilt(
+            "no splits or dividends to adjust by; run `quantmini reference sync`, then "
+            "`quantmini run`"
+        )
 
     def _pool(self, mart: str, column: str, table: str, otherwise: str) -> tuple[str, str]:
         """Where names are looked up: a mart where it is there, else the bars themselves."""

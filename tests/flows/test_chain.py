@@ -85,6 +85,7 @@ def test_bad_files_and_rows_stop_nobody_else(ran: Ran, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_broken_file_of_one_data_set_is_told_and_taken_in_once_mended(
     ran: Ran, tmp_path: Path
 ) -> None:

@@ -54,6 +54,7 @@ def compare(
     return len(want)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("store", "dataset", "freq"), STORES)
 def test_generated_market(ran: Ran, read, store: str, dataset: str, freq: str) -> None:
     assert compare(ran.layout, read, store, dataset, freq) > 500

@@ -92,6 +92,7 @@ def test_silver_that_differs_is_told(lake: Layout) -> None:
         assert (rows_read, len(found)) == (0, 25)
 
 
+@pytest.mark.slow(50)
 def test_damage_in_any_layer_fails_the_command(lake: Layout) -> None:
     changed, *_ = lake.bronze_files(DATASETS["options_daily"]).values()
     footer = pl.read_parquet_metadata(changed)[FOOTER_KEY]

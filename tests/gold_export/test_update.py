@@ -256,6 +256,7 @@ def test_prepare_copies_once(case):
     assert len(names) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["stocks_minute", "options"])
 def test_minutes_and_both_frequencies_of_options(tmp_path, store):
     made = Case(tmp_path, store, ExportOptions(lists=(3,)))
@@ -277,11 +278,11 @@ def test_minutes_and_both_frequencies_of_options(tmp_path, store):
     assert made.update().incremental
 
 
-SEEDS = [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 4))]
 KINDS = ["next", "next", "next", "restate", "restate one", "remove", "upkeep", "act", "act"]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_any_sequence(tmp_path, seed):
     dice = random.Random(seed)
     adjustment = dice.choice(["splits", "splits_and_dividends"])

@@ -84,6 +84,7 @@ def of_the_table(db, names, first, last) -> pa.Table | None:
     return ordered(rows) if rows.num_rows else None
 
 
+@pytest.mark.slow
 @settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

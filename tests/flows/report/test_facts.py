@@ -187,6 +187,7 @@ def test_an_empty_lake(tmp_path: Path) -> None:
         facts_of(Layout(tmp_path))
 
 
+@pytest.mark.slow
 def test_the_command(ran: Ran, tmp_path: Path) -> None:
     out = tmp_path / "deep/page.html"
     done = quantmini(ran.layout.root, "report", "--symbol", "NA", "--out", str(out))

@@ -67,6 +67,7 @@ def test_the_document_loads_nothing(page_file: Path) -> None:
     assert "@import" not in text and "url(" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_readable_at_every_width(
     browser: Browser, page_file: Path, tmp_path: Path, scheme: str

@@ -18,6 +18,7 @@ from tests.ingest.reference.conftest import TODAY, fill, frame, one, rows, split
 from tests.ingest.reference.server import KEY, Fault, Vendor
 
 TABLES = ["tickers", "splits", "option_contracts"]
+KILLS = 20
 BROKEN = [Fault(500)] * (RETRIES + 1)
 
 
@@ -36,13 +37,13 @@ def content(root: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(20, marks=pytest.mark.slow)])
-def test_killed_at_random_moments(server: Vendor, tmp_path: Path, kills: int) -> None:
+@pytest.mark.slow
+def test_killed_at_random_moments(server: Vendor, tmp_path: Path) -> None:
     server.tables["splits"] += [split("BAD", new=0), split("A", "2000-01-03", 1, 5)]
     load(tmp_path / "undisturbed", server.base)
     wanted, calls = content(tmp_path / "undisturbed"), len(server.asked)
-    context, dice, interrupted = forking(), random.Random(kills), 0
-    for kill in range(kills):
+    context, dice, interrupted = forking(), random.Random(3), 0
+    for kill in range(KILLS):
         root = tmp_path / f"lake {kill}"
         server.asked.clear()
         reached = server.when_asked(dice.randint(1, calls))
@@ -65,7 +66,7 @@ def test_killed_at_random_moments(server: Vendor, tmp_path: Path, kills: int) ->
         # A request that was under way when the process died may be sent once more. A table that was
         # complete is asked for again as a new sync.
         assert sum(count > 1 for count in again.values()) <= 1 + complete(left)
-    assert interrupted > kills / 3
+    assert interrupted > KILLS / 3
 
 
 def complete(left: dict[str, bytes]) -> int:
