@@ -24,6 +24,7 @@ from flows.request import Request
 from flows.transform import transform_stage
 from ingest.report import IngestReport
 from lake import catalog
+from lake.datasets import DATASETS
 from lake.errors import UsageError
 from lake.lock import writing
 
@@ -75,13 +76,17 @@ class Backfill:
             items += [item for item in more if item.date or item not in items]
 
     def _built(self, gate: Gate) -> None:
-        """Take the newest verdict on each data set, with its failures, and all that was said."""
+        """Take the newest verdict on each data set, with its failures, and all that was said.
+
+        What is made of data sets, as a week's bars, has a verdict only where it failed.
+        """
         self.waiting = 0
         now = {name: verdict for name, verdict in gate.verdicts.items() if verdict != "unchanged"}
         before = self.gate
+        old = {n: v for n, v in before.verdicts.items() if n in DATASETS or not now}
         self.gate = Gate(
-            gate.verdicts | before.verdicts | now,
-            [old for old in before.failures if old["dataset"] not in now] + gate.failures,
+            gate.verdicts | old | now,
+            [f for f in before.failures if f["dataset"] in old.keys() - now] + gate.failures,
             before.warnings + gate.warnings,
             before.written + gate.written,
         )
