@@ -20,7 +20,6 @@ from lake.calendar import write_sessions
 from lake.errors import UsageError
 from lake.layout import Layout
 from lake.settings import load as load_settings
-from lake.settings.lake import Lake
 from lake.sql import quoted
 
 
@@ -39,9 +38,7 @@ class Plugin(BasePlugin):
         self._features = json.dumps(settings.features)
         place = settings.lake.layout().shared
         layout = Layout(Path(self.creds.external_root), place)  # type: ignore[union-attr]
-        named, default = settings.lake.root.resolve(), Lake().root.resolve()
-        # What stands in no setting is the target's to know: sqlfluff's has a default of its own.
-        if named not in (layout.root.resolve(), default):
+        if layout.root.resolve() != settings.lake.root.resolve():
             raise UsageError(
                 f"the settings name the lake {settings.lake.root}, this target {layout.root}; "
                 f"`export QUANTMINI_LAKE={settings.lake.root}` first"

@@ -4,7 +4,7 @@
 
 {% macro default__lake_root() %}{{ return(target.external_root) }}{% endmacro %}
 
-{% macro spark__lake_root() %}{{ return(env_var('QUANTMINI_LAKE', flags.PROJECT_DIR ~ '/../quantmini-lake')) }}{% endmacro %}
+{% macro spark__lake_root() %}{{ return(env_var('QUANTMINI_LAKE', '../quantmini-lake')) }}{% endmacro %}
 
 {% macro spark__generate_database_name(custom_database_name=none, node=none) %}
     {#- `lake` and `memory` are databases of DuckDB; Spark has schemas only. -#}

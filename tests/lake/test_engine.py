@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from lake.dbt_plugin import Plugin
 from lake.errors import UsageError
 from lake.layout import Layout
 from lake.settings import PROJECT
+from lake.settings.lake import Lake
 from tests.conftest import Ran
 
 NAMES = (
@@ -72,6 +74,13 @@ def test_dbt(tmp_path):
     assert process.returncode == 0, process.stdout + process.stderr
     (row,) = json.loads(process.stdout[process.stdout.index("{") :])["show"]
     assert tuple(row[name] for name in NAMES) == expected(layout, False)
+
+
+def test_a_literal_dbt_and_the_settings_have_one_default():
+    profiles = (PROJECT / "profiles.yml").read_text(encoding="utf-8")
+    defaults = set(re.findall(r"env_var\('QUANTMINI_LAKE', ([^)]*)\)", profiles))
+    assert defaults == {"'../quantmini-lake'"}
+    assert (DBT_PROJECT / "../quantmini-lake").resolve() == Lake().root.resolve()
 
 
 def test_dbt_fills_no_other_lake_than_that_of_the_settings(tmp_path, monkeypatch):
