@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from flows.past import PARTS
+from flows.past import DONE_BY_RUN
 from lake.layout import Layout
 
 # Files below a MiB, and files with deleted rows, that a table may have before queries feel it.
@@ -35,7 +35,7 @@ def _of_runs(layout: Layout, runs: dict[str, Any]) -> Iterator[str]:
         yield "the last run was killed; what it had done stays, `quantmini run` goes on from there"
     for run in runs["failing"]:
         why = f": {run['errors'][0]}" if run["errors"] else ""
-        again = "run" if run["command"] in PARTS else run["command"]
+        again = "run" if run["command"] in DONE_BY_RUN else run["command"]
         yield (
             f"the last `{run['command']}` failed at {run['at'][:16]}{why}; see "
             f"{layout.log('errors')}, then `quantmini {again}`"

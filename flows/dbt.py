@@ -108,8 +108,13 @@ def build(
     if not run_results.exists():
         message = (process.stdout + process.stderr).strip()[-2000:]
         failures = [{"dataset": d.name, "node": "dbt", "message": message} for d in datasets]
-        nothing: dict[str, Any] = {"models": [], "warnings": [], "seconds": {}}
-        return nothing | {"failures": failures, "unfinished": {d.name for d in datasets}}
+        return {
+            "models": [],
+            "seconds": {},
+            "failures": failures,
+            "warnings": [],
+            "unfinished": {dataset.name for dataset in datasets},
+        }
     return read_results(
         read_json(run_results), read_json(layout.dbt_target / "manifest.json"), datasets, layout
     )

@@ -13,7 +13,7 @@ from lake.layout import Layout
 SINCE, RUNS = timedelta(days=30), 20
 FIELDS = {"command", "errors", "exit"}
 # The commands whose work a `run` does too, so that its success makes good their failure.
-PARTS = {"run", "backfill", "ingest", "transform", "export"}
+DONE_BY_RUN = {"run", "backfill", "ingest", "transform", "export"}
 
 
 def runs(layout: Layout) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def runs(layout: Layout) -> dict[str, Any]:
         if run["exit"]:
             failing[run["command"]] = run
             continue
-        made_good = PARTS if run["command"] == "run" else {run["command"]}
+        made_good = DONE_BY_RUN if run["command"] == "run" else {run["command"]}
         for command in made_good & failing.keys():
             del failing[command]
     return {

@@ -47,6 +47,7 @@ def checked_catalog(url: SecretStr) -> SecretStr:
     try:
         _ = parts.port
     except ValueError:
+        # Its own message would show what stands there.
         raise ValueError("the port is a number, and `/` in a password is written %2F") from None
     if parts.scheme not in ("postgres", "postgresql") or not parts.hostname:
         raise ValueError("write it as postgresql://user:password@host:5432/database")
