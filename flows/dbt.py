@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from flows.gate import read_results
-from lake import engine
 from lake.datasets import DATASETS, Dataset
 from lake.disk import disk_full, says_full
 from lake.files import read_json
@@ -54,7 +53,6 @@ def environment(layout: Layout, limits: Limits) -> dict[str, str]:
         "QUANTMINI_LAKE": str(layout.root),
         "QUANTMINI_MEMORY_LIMIT": memory,
         "QUANTMINI_THREADS": str(limits.max_workers),
-        "QUANTMINI_MAX_TEMP_SIZE": engine.max_temp_size(layout.temp),
         "QUANTMINI_BATCH_ROWS": str(max(1, rows)),
         "DBT_TARGET_PATH": str(layout.dbt_target),
         "DBT_LOG_PATH": str(layout.log("pipeline")),

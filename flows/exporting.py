@@ -21,7 +21,7 @@ from gold_export.versions import prepare
 from lake import archive, catalog
 from lake.catalog import Published
 from lake.damage import naming_lost_files
-from lake.errors import QuantminiError
+from lake.errors import CorruptFile, QuantminiError
 from lake.profile import Limits
 from lake.settings import Settings, Universe
 
@@ -93,8 +93,13 @@ def verify_stage(request: Request, bounds: Limits, gold: list[dict[str, Any]]) -
     """Add `verify` to the outcome of each store, and an error where it differs from silver."""
     made = [outcome for outcome in gold if request.layout.gold(outcome["store"]).exists()]
     for outcome in (outcome for outcome in made if "error" not in outcome):
-        with catalog.connect(request.layout, bounds.duckdb_memory, bounds.max_workers) as con:
-            report = verify(con, request.layout, outcome["store"])
+        memory, threads = bounds.duckdb_memory, bounds.max_workers
+        try:
+            with naming_lost_files(), catalog.connect(request.layout, memory, threads) as con:
+                report = verify(con, request.layout, outcome["store"])
+        except CorruptFile as error:
+            outcome["error"] = str(error)
+            continue
         outcome["verify"] = asdict(report)
         if not report.equal:
             outcome["error"] = f"the store is not equal to silver, first at {report.worst}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 # The column that adjusts prices. A share count changes by splits alone, whatever the choice.
 PRICE = {"splits": "split_factor", "splits_and_dividends": "cumulative_factor"}
 ADJUSTMENTS = ("none", *PRICE)
@@ -40,3 +42,9 @@ def adjusted(column: str, value: str, price: str, volume: str) -> str:
     if column in PRICES:
         return f"{value}::double * {price}"
     return f"{value}::double / {volume}" if column == "volume" else f"{value}::double"
+
+
+def columns(names: Iterable[str]) -> str:
+    """SQL of prices or the volume of a table `t`, by the factors that `join` gave it, if any."""
+    price, volume = "coalesce(f.price, 1)", "coalesce(f.volume, 1)"
+    return ", ".join(f"{adjusted(name, f't.{name}', price, volume)} as {name}" for name in names)

@@ -32,7 +32,7 @@ def install_extensions(
 
 
 def attach_sql(layout: Layout, *, read_only: bool) -> str:
-    """The ATTACH of the lake, as profiles.yml has it for dbt.
+    """The ATTACH of the lake.
 
     The data path is given each time, so a moved lake still opens. Writers switch SQLite to a
     write-ahead log, which stays on: with it readers and the writer do not wait for each other;

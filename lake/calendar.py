@@ -50,7 +50,8 @@ def write_sessions(path: Path) -> None:
     import pyarrow.parquet as pq
 
     known = sessions()
-    if path.exists() and pq.read_table(path).equals(known):
+    # `pq.read_table` would import pandas, half a second.
+    if path.exists() and pq.ParquetFile(path).read().equals(known):
         return
     with replacing(path) as temporary:
         pq.write_table(known, temporary)

@@ -17,7 +17,7 @@ Config = dict[str, str | bool | int | float | list[str]]
 
 
 def config(memory_limit: str, threads: int, temp: Path, *, in_order: bool = False) -> Config:
-    """DuckDB's settings for some work. profiles.yml has the same for dbt.
+    """DuckDB's settings for some work.
 
     Args:
         memory_limit: of the buffer manager, such as `4096MiB`.
@@ -36,14 +36,8 @@ def config(memory_limit: str, threads: int, temp: Path, *, in_order: bool = Fals
 
 
 def max_temp_size(temp: Path) -> str:
-    """How much may spill: a share of what the disk has free now.
-
-    Of its digits only the first two count, so that it stays the same from one night to the next:
-    dbt parses all models again when its profile differs.
-    """
-    free = int(shutil.disk_usage(existing(temp)).free * SPILL_SHARE / MIB)
-    step = 10 ** max(0, len(str(free)) - 2)
-    return f"{max(1, free // step * step)}MiB"
+    """How much may spill: a share of what the disk has free now."""
+    return f"{max(1, int(shutil.disk_usage(existing(temp)).free * SPILL_SHARE / MIB))}MiB"
 
 
 def connect(

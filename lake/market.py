@@ -181,12 +181,8 @@ def _among(key: str, symbols: int | None) -> str:
 def _columns(table: str) -> str:
     """The table's columns, prices and volume adjusted, and `factor`: adjusted / raw price."""
     prices = [name for name in adjustment.PRICES if name != "vwap" or table == "stocks_daily"]
-    price, volume = "coalesce(f.price, 1)", "coalesce(f.volume, 1)"
-    changed = ", ".join(
-        f"{adjustment.adjusted(name, f't.{name}', price, volume)} AS {name}"
-        for name in (*prices, "volume")
-    )
-    return f"t.* REPLACE ({changed}), {price} AS factor"
+    changed = adjustment.columns((*prices, "volume"))
+    return f"t.* REPLACE ({changed}), coalesce(f.price, 1) AS factor"
 
 
 def _longer(period: str, days: str, joined: str, where: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -15,6 +16,7 @@ import pytest
 from filelock import FileLock
 
 from ingest.sample_market import write_sample_market
+from lake.files import replacing
 from lake.layout import Layout
 from lake.settings import PROJECT
 
@@ -26,16 +28,28 @@ for name in [name for name in os.environ if name.startswith(("QUANTMINI_", "POLY
     del os.environ[name]
 
 
+# The variable of dbt that says where to find what it has parsed, and ours that says where that is.
+PARSED, SHARED_PARSED = "DBT_PARTIAL_PARSE_FILE_PATH", "PARSED_IN_THESE_TESTS"
+
+
 def quantmini(lake: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line as a user does, on a lake of its own, and return what it printed."""
     clean = {name: value for name, value in os.environ.items() if "PREFECT" not in name}
-    return subprocess.run(
+    known = Path(os.environ[SHARED_PARSED])
+    if known.exists():
+        os.environ[PARSED] = clean[PARSED] = str(known)
+    done = subprocess.run(
         [str(Path(sys.executable).with_name("quantmini")), *arguments],
         env=clean | {"QUANTMINI_LAKE": str(lake)} | environment,
         capture_output=True,
         text=True,
         check=False,
     )
+    mine = Layout(lake).dbt_target / "partial_parse.msgpack"
+    if mine.exists() and not environment and not known.exists():
+        with replacing(known) as temporary:
+            shutil.copyfile(mine, temporary)
+    return done
 
 
 @pytest.hookimpl(trylast=True)
@@ -71,13 +85,24 @@ def run(lake: Path, source: Path, *datasets: str) -> Ran:
 
 
 @pytest.fixture(scope="session")
-def ran(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Ran:
+def base(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all of pytest's processes share."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed(base: Path) -> None:
+    """What dbt has parsed fits every lake; the first run leaves it here for all that follow."""
+    os.environ[SHARED_PARSED] = str(base / "parsed.msgpack")
+
+
+@pytest.fixture(scope="session")
+def ran(base: Path) -> Ran:
     """A market of 25 sessions, so that windows of 20 rows are full, through the whole chain.
 
     The first of pytest's processes that needs it makes it for all; tests leave it as it is.
     """
-    alone = worker_id == "master"
-    base = tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent
     source, lake, printed = (base / name for name in ("market", "lake", "ran.json"))
     with FileLock(base / "ran.lock"):
         if not printed.exists():

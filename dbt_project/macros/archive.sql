@@ -2,7 +2,7 @@
     file of archive/expired_options, whole; the ledger lake.metadata.archived says which (lake/archive.py). -#}
 
 {% macro archive_folder(dataset) %}
-    {{- return(target.external_root ~ '/archive/expired_options/' ~ dataset ~ '/') -}}
+    {{- return('archive/expired_options/' ~ dataset ~ '/') -}}
 {% endmacro %}
 
 {% macro has_archive(dataset) %}
@@ -20,17 +20,18 @@
     {#- The files of the archive that count; none on most lakes. -#}
     {%- if not has_archive(dataset) -%}{{ return([]) }}{%- endif -%}
     {%- set found = run_query(
-        "select file, file in (select parse_filename(file) from glob(" ~ quoted(archive_folder(dataset) ~ '*.parquet')
-        ~ ")) from lake.metadata.archived where " ~ archived_now(dataset) ~ " order by file"
+        "select " ~ in_lake(archive_folder(dataset)) ~ " || file, file in (select parse_filename(file) from glob("
+        ~ in_lake(archive_folder(dataset) ~ '*.parquet') ~ ")) from lake.metadata.archived where "
+        ~ archived_now(dataset) ~ " order by file"
     ) -%}
     {%- set files = [] -%}
     {%- for file, is_there in found.rows -%}
         {%- if not is_there -%}
             {% do exceptions.raise_compiler_error(
-                archive_folder(dataset) ~ file ~ ' is missing: put it back, or run `quantmini maintain rebuild`'
+                file ~ ' is missing: put it back, or run `quantmini maintain rebuild`'
             ) %}
         {%- endif -%}
-        {%- do files.append(archive_folder(dataset) ~ file) -%}
+        {%- do files.append(file) -%}
     {%- endfor -%}
     {{- return(files) -}}
 {% endmacro %}
@@ -61,7 +62,7 @@
     {% set days = run_query("select date::varchar, file from pending").rows %}
     {% set bronze = days | map(attribute=1) | select | list %}
     {% set sql %}
-    select file from lake.metadata.archived
+    select {{ in_lake(archive_folder(dataset)) }} || file as file from lake.metadata.archived
     where {{ archived_now(dataset) }} and month in (
         select distinct date_trunc('month', {{ expiration('ticker') }})::date
         from (
@@ -73,15 +74,15 @@
     )
     {%- if days %}
     union
-    select distinct parse_filename(filename) from {{ parquet_rows(files) }}
+    select distinct filename from {{ parquet_rows(files) }}
     where date in {{ dates(days | map(attribute=0) | list) }}
     {%- endif %}
     {% endset %}
     {% for file in run_query(sql).columns[0].values() %}
         {% do run_query(
             "begin; insert into " ~ this ~ " by name select * exclude (filename) from "
-            ~ parquet_rows([archive_folder(dataset) ~ file]) ~ "; " ~ record_restored(dataset, "file = " ~ quoted(file))
-            ~ " commit;"
+            ~ parquet_rows([file]) ~ "; "
+            ~ record_restored(dataset, "file = parse_filename(" ~ quoted(file) ~ ")") ~ " commit;"
         ) %}
     {% endfor %}
 {% endmacro %}

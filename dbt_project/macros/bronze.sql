@@ -2,8 +2,19 @@
     {{- return('symbol' if dataset.startswith('stocks') else 'ticker') -}}
 {% endmacro %}
 
+{% macro in_lake(path) %}
+    {#- SQL of a path in the lake. Its folder is a variable that our plugin sets: what dbt has parsed fits any lake. -#}
+    {{- return("(getvariable('lake') || " ~ quoted('/' ~ path) ~ ")") -}}
+{% endmacro %}
+
+{% macro external_location(relation, config) %}
+    {#- Where dbt-duckdb writes an external model: it pastes this between quotes. -#}
+    {%- set path = 'metadata/' ~ config.get('meta')['asset'] ~ '/' ~ relation.identifier ~ '.parquet' -%}
+    {{- return(run_query("select " ~ in_lake(path)).rows[0][0].replace("'", "''")) -}}
+{% endmacro %}
+
 {% macro bronze_glob(dataset) %}
-    {{- return(target.external_root ~ '/bronze/' ~ dataset ~ '/year=*/month=*/????-??-??.parquet') -}}
+    {{- return(in_lake('bronze/' ~ dataset ~ '/year=*/month=*/????-??-??.parquet')) -}}
 {% endmacro %}
 
 {% macro bronze_files(dataset) %}{{ return(adapter.dispatch('bronze_files')(dataset)) }}{% endmacro %}
@@ -11,7 +22,7 @@
 {% macro default__bronze_files(dataset) %}
     {#- Every bronze file of a data set; none on a fresh lake. -#}
     {%- if not execute -%}{{ return([]) }}{%- endif -%}
-    {%- set found = run_query("select file from glob(" ~ quoted(bronze_glob(dataset)) ~ ") order by file") -%}
+    {%- set found = run_query("select file from glob(" ~ bronze_glob(dataset) ~ ") order by file") -%}
     {{- return(found.columns[0].values() | list) -}}
 {% endmacro %}
 
@@ -64,5 +75,5 @@
     select coalesce(
         timezone('America/New_York', max(parse_filename(file, true)::date) + time '16:00'),
         timestamptz '1970-01-01'
-    ) from glob({{ quoted(bronze_glob(dataset)) }})
+    ) from glob({{ bronze_glob(dataset) }})
 {% endmacro %}

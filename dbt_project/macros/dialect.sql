@@ -1,11 +1,5 @@
 {#- What DuckDB and Spark say differently. Each formula stands once, in terms of these. -#}
 
-{% macro lake_root() %}{{ return(adapter.dispatch('lake_root')()) }}{% endmacro %}
-
-{% macro default__lake_root() %}{{ return(target.external_root) }}{% endmacro %}
-
-{% macro spark__lake_root() %}{{ return(env_var('QUANTMINI_LAKE', '../quantmini-lake')) }}{% endmacro %}
-
 {% macro spark__generate_database_name(custom_database_name=none, node=none) %}
     {#- `lake` and `memory` are databases of DuckDB; Spark has schemas only. -#}
     {{- return(none) -}}

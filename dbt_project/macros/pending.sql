@@ -34,8 +34,8 @@
         files.file_name as file,
         files.num_rows as rows,
         md5(concat_ws(' ', decode(provenance.value) ->> 'etag', files.file_size_bytes, files.num_rows)) as version
-    from parquet_file_metadata({{ quoted(bronze_glob(dataset)) }}) as files
-    left join parquet_kv_metadata({{ quoted(bronze_glob(dataset)) }}) as provenance
+    from parquet_file_metadata({{ bronze_glob(dataset) }}) as files
+    left join parquet_kv_metadata({{ bronze_glob(dataset) }}) as provenance
         on files.file_name = provenance.file_name and provenance.key = 'quantmini'
     {%- else %}
     select null::date as date, null::varchar as file, null::bigint as rows, null::varchar as version

@@ -8,7 +8,7 @@
         {%- endfor -%}
         {{- return(entries) -}}
     {%- endif -%}
-    {%- set path = quoted(target.external_root ~ '/metadata/published.json') -%}
+    {%- set path = in_lake('metadata/published.json') -%}
     {%- set found = run_query("select file from glob(" ~ path ~ ")") -%}
     {%- if not found.rows -%}{{ return({}) }}{%- endif -%}
     {{- return(fromjson(run_query("select content from read_text(" ~ path ~ ")").rows[0][0])) -}}
@@ -56,7 +56,7 @@
         {%- for name, entry in document.items() %}
             {snapshot: {{ entry.snapshot }}, run: '{{ entry.run }}'} as {{ name }}{{ ',' if not loop.last }}
         {%- endfor %}
-    ) to {{ quoted(target.external_root ~ '/metadata/published.json') }} (format json, use_tmp_file true)
+    ) to {{ in_lake('metadata/published.json') }} (format json, use_tmp_file true)
 {% endmacro %}
 
 {% macro publish_shared(moved) %}
@@ -78,7 +78,7 @@
     {%- if execute %}
     {%- for result in results if result.node.resource_type == 'test' and result.failures %}
     copy ({{ result.node.compiled_code }})
-    to {{ quoted(target.external_root ~ '/logs/errors/' ~ invocation_id ~ '-' ~ result.node.name ~ '.parquet') }}
+    to {{ in_lake('logs/errors/' ~ invocation_id ~ '-' ~ result.node.name ~ '.parquet') }}
     (format parquet);
     {%- endfor %}
     {%- endif %}

@@ -7,9 +7,9 @@
 {% macro default__reference_rows(table, columns) %}
     {#- The rows of a reference table; none where it is not landed. `columns` gives names and types. -#}
     {%- do source('polygon_reference', table) -%}
-    {%- set glob = target.external_root ~ '/bronze/reference/' ~ table ~ '/*.parquet' -%}
-    {%- if execute and run_query("select file from glob(" ~ quoted(glob) ~ ") limit 1").rows -%}
-    select {{ columns.keys() | join(', ') }} from read_parquet({{ quoted(glob) }}, union_by_name = true)
+    {%- set glob = in_lake('bronze/reference/' ~ table ~ '/*.parquet') -%}
+    {%- if execute and run_query("select file from glob(" ~ glob ~ ") limit 1").rows -%}
+    select {{ columns.keys() | join(', ') }} from read_parquet({{ glob }}, union_by_name = true)
     {%- else -%}
     {{ no_rows(columns) }}
     {%- endif -%}

@@ -32,7 +32,7 @@
 {% macro refuse_without_reference(known) %}
     {#- An error where `known`, a table, holds what came from the reference and this machine never synced it. -#}
     {% if not execute or target.name != 'shared' %}{{ return('select 1') }}{% endif %}
-    {% set files = "from glob(" ~ quoted(target.external_root ~ '/bronze/reference/*/*.parquet') ~ ") limit 1" %}
+    {% set files = "from glob(" ~ in_lake('bronze/reference/*/*.parquet') ~ ") limit 1" %}
     {% if not run_query(files).rows and run_query("select 1 from " ~ known ~ " limit 1").rows %}
         {% do exceptions.raise_compiler_error(
             'silver was built with reference data, which this machine lacks: `quantmini reference sync` here first'

@@ -1,6 +1,8 @@
 {#- What Spark reads and keeps: bronze and the reference as external tables, made again in each run, since the lake
     may have moved; the ledgers; and what DuckDB alone does. -#}
 
+{% macro spark_lake() %}{{ return(env_var('QUANTMINI_LAKE', '../quantmini-lake')) }}{% endmacro %}
+
 {% macro spark__prepare_lake() %}
     {%- if execute %}
     {%- set there = run_query('show databases').columns[0].values() %}
@@ -29,7 +31,7 @@
     ) %}
     {%- if not run_query('select date from exchange.sessions limit 1').rows %}
         {%- do exceptions.raise_compiler_error(
-            'no trading sessions in ' ~ lake_root() ~ '/metadata/exchange; run `quantmini ingest` first'
+            'no trading sessions in ' ~ spark_lake() ~ '/metadata/exchange; run `quantmini ingest` first'
         ) %}
     {%- endif %}
     {%- endif %}
@@ -67,7 +69,7 @@
     {%- do run_query(
         'create table ' ~ table ~ (' (' ~ columns ~ ')' if columns else '') ~ ' using ' ~ format
         ~ " options (recursiveFileLookup 'true', pathGlobFilter " ~ quoted(names) ~ ") location "
-        ~ quoted(lake_root() ~ '/' ~ folder)
+        ~ quoted(spark_lake() ~ '/' ~ folder)
     ) -%}
 {% endmacro %}
 

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from flows.report.lookup import dictionaries, unknown
+from lake import adjustment
 
 # A year of candles.
 SESSIONS = 252
@@ -18,36 +19,20 @@ WHERE date > (SELECT max(date) FROM silver.stocks_daily) - 30
 GROUP BY symbol ORDER BY sum(close::DOUBLE * volume::DOUBLE) DESC, symbol LIMIT 1
 """
 BARS = """
-SELECT
-    bars.date,
-    (open * {price})::DOUBLE AS open,
-    (high * {price})::DOUBLE AS high,
-    (low * {price})::DOUBLE AS low,
-    (close * {price})::DOUBLE AS close,
-    (volume / {shares})::DOUBLE AS volume,
-    transactions,
-    alpha_daily,
-    daily_return,
-    vwap * {price} AS vwap,
-    relative_volume,
-    CASE WHEN bars.date = from_date AND ratio <> 1 THEN ratio END AS split
+WITH splits AS (
+    SELECT begins, volume / lag(volume) OVER (ORDER BY begins) AS ratio FROM {published}
+)
+SELECT t.date, {columns}, transactions, alpha_daily, daily_return, relative_volume,
+    CASE WHEN ratio <> 1 THEN ratio END AS split
 FROM (
     SELECT * FROM silver.stocks_daily WHERE symbol = $symbol ORDER BY date DESC LIMIT {sessions}
-) AS bars
-LEFT JOIN ({factors}) AS factors ON bars.date BETWEEN from_date AND to_date
-ORDER BY bars.date
+) AS t
+{join}
+LEFT JOIN splits ON splits.begins = t.date
+ORDER BY t.date
 """
-# A day after the last action, or of a symbol without one, has no factor.
-FACTORS = """SELECT *, split_factor / lag(split_factor) OVER (ORDER BY from_date) AS ratio
-    FROM silver.adjustment_factors WHERE symbol = $symbol"""
-NO_FACTORS = """SELECT NULL::DATE AS from_date, NULL::DATE AS to_date, NULL AS ratio,
-    NULL AS split_factor, NULL AS cumulative_factor WHERE $symbol IS NULL"""
-# The factors of prices and of shares, by the setting gold.adjustment.
-ADJUSTMENTS = {
-    "none": ("1", "1"),
-    "splits": ("coalesce(split_factor, 1)", "coalesce(split_factor, 1)"),
-    "splits_and_dividends": ("coalesce(cumulative_factor, 1)", "coalesce(split_factor, 1)"),
-}
+NO_FACTORS = """(SELECT NULL::VARCHAR AS ticker, NULL::DATE AS begins, NULL::DATE AS ends,
+    NULL::DOUBLE AS price, NULL::DOUBLE AS volume WHERE false)"""
 
 
 @dataclass(frozen=True)
@@ -60,7 +45,7 @@ class Bars:
 
 
 def bars(
-    lake: duckdb.DuckDBPyConnection, symbol: str | None, adjustment: str, *, factors: bool
+    lake: duckdb.DuckDBPyConnection, symbol: str | None, basis: str, *, factors: bool
 ) -> Bars | None:
     """The newest bars of a symbol, by default of the one with the most dollar volume lately.
 
@@ -69,7 +54,7 @@ def bars(
     Args:
         lake: the published lake, with stocks_daily.
         symbol: as published, case kept.
-        adjustment: `none`, `splits` or `splits_and_dividends`.
+        basis: `none`, `splits` or `splits_and_dividends`.
         factors: whether `silver.adjustment_factors` is published.
 
     Raises:
@@ -80,13 +65,20 @@ def bars(
         if largest is None:
             return None
         symbol = str(largest[0])
-    sql = BARS.format(
-        price=ADJUSTMENTS[adjustment][0],
-        shares=ADJUSTMENTS[adjustment][1],
-        sessions=SESSIONS,
-        factors=FACTORS if factors else NO_FACTORS,
-    )
-    days = dictionaries(lake.execute(sql, {"symbol": symbol}))
+    days = dictionaries(lake.execute(_sql(basis, factors=factors), {"symbol": symbol}))
     if not days:
         raise unknown(lake, symbol, "symbol", "silver.stocks_daily")
-    return Bars(symbol, adjustment, days)
+    return Bars(symbol, basis, days)
+
+
+def _sql(basis: str, *, factors: bool) -> str:
+    def of_symbol(adjusted: str) -> str:
+        return f"({adjustment.factors(adjusted)} WHERE symbol = $symbol)" if factors else NO_FACTORS
+
+    applied = NO_FACTORS if basis == "none" else of_symbol(basis)
+    return BARS.format(
+        columns=adjustment.columns((*adjustment.PRICES, "volume")),
+        sessions=SESSIONS,
+        published=of_symbol("splits"),
+        join=adjustment.join(applied, "t.symbol", "t.date"),
+    )

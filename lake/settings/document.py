@@ -49,8 +49,8 @@ VARIABLES = """\
 |---|---|
 | `QUANTMINI_LAKE` | the lake's folder, as `lake.root` |
 | `QUANTMINI_LOG_LEVEL` | what stderr shows: `DEBUG`, `INFO`, `WARNING` (by default) or `ERROR` |
-| `QUANTMINI_MEMORY_LIMIT`, `QUANTMINI_THREADS`, `QUANTMINI_MAX_TEMP_SIZE`, \
-`QUANTMINI_BATCH_ROWS` | limits of a literal `dbt build`; `quantmini` sets them from the profile |
+| `QUANTMINI_MEMORY_LIMIT`, `QUANTMINI_THREADS`, `QUANTMINI_BATCH_ROWS` | limits of a literal \
+`dbt build`; `quantmini` sets them from the profile |
 | `QUANTMINI_SPARK_MASTER`, `QUANTMINI_SPARK_WAREHOUSE` | of `dbt build --target spark`: where \
 Spark runs (`local[*]` by default), and where its tables lie (`silver_spark` in the lake); \
 see scaling.md |

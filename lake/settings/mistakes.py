@@ -15,7 +15,6 @@ OTHERS = (
     "LOG_LEVEL",
     "MEMORY_LIMIT",
     "THREADS",
-    "MAX_TEMP_SIZE",
     "BATCH_ROWS",
     "SPARK_MASTER",
     "SPARK_WAREHOUSE",

@@ -27,7 +27,7 @@ def call(arguments: list[str], environment: dict[str, str], output: Path) -> Non
         os.dup2(file.fileno(), 2)
     os.chdir(PROJECT / "dbt_project")
     # The fork server keeps what was set when it began, maybe for another test.
-    for name in [name for name in os.environ if name.startswith("QUANTMINI_")]:
+    for name in [name for name in os.environ if name.startswith(("QUANTMINI_", "DBT_"))]:
         del os.environ[name]
     os.environ.update(environment)
     sys.argv = ["dbt", *arguments]
@@ -39,10 +39,7 @@ def call(arguments: list[str], environment: dict[str, str], output: Path) -> Non
 
 
 class Dbt:
-    """Runs dbt on a lake; parsed files are shared between the runs of one session.
-
-    Every lake is reached by one link, for dbt parses again what has another profile.
-    """
+    """Runs dbt on a lake; parsed files are shared between the runs of one session."""
 
     def __init__(self, target: Path, environment: dict[str, str] | None = None) -> None:
         self.target = target
@@ -52,12 +49,9 @@ class Dbt:
 
     def start(self, lake: Path, *arguments: str, batch_rows: int = 4_000_000) -> ForkServerProcess:
         """Start one dbt command from the project folder."""
-        link = self.target / "lake"
-        link.unlink(missing_ok=True)
-        link.symlink_to(lake)
         own = {key: value for key, value in os.environ.items() if key.startswith("QUANTMINI_")}
         environment = own | {
-            "QUANTMINI_LAKE": str(link),
+            "QUANTMINI_LAKE": str(lake),
             "QUANTMINI_BATCH_ROWS": str(batch_rows),
             "DBT_TARGET_PATH": str(self.target),
             "DBT_LOG_PATH": str(self.target),

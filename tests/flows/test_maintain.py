@@ -116,13 +116,15 @@ def test_damage_in_any_layer_fails_the_command(lake: Layout) -> None:
     }
     assert lost.name in next(e["error"] for e in failed if e["dataset"] == "stocks_daily")
 
-    lake.gold("stocks_daily").unlink()
-    shutil.rmtree(lake.gold_versions("stocks_daily"))
-    export = quantmini(lake.root, "export", "stocks_daily", "options_daily", "--json")
-    assert export.returncode == 1, export.stdout + export.stderr
-    stores = {store["store"]: store for store in json.loads(export.stdout)["gold"]}
-    assert "maintain rebuild" in stores["stocks_daily"]["error"]
-    assert stores["options"]["skipped"]
+    # A store that is current is compared, one that is gone is made.
+    for option in (["--verify"], []):
+        export = quantmini(lake.root, "export", "stocks_daily", "options_daily", "--json", *option)
+        assert export.returncode == 1, export.stdout + export.stderr
+        stores = {store["store"]: store for store in json.loads(export.stdout)["gold"]}
+        assert "maintain rebuild" in stores["stocks_daily"]["error"]
+        assert stores["options"]["skipped"]
+        lake.gold("stocks_daily").unlink(missing_ok=True)
+        shutil.rmtree(lake.gold_versions("stocks_daily"), ignore_errors=True)
 
 
 @pytest.mark.slow(50)
