@@ -19,7 +19,7 @@ from benchmarks.measure import Case, cost, rounds
 from benchmarks.peers import duckdb_copy, pandas_loop, polars_scan, pyarrow_csv
 from benchmarks.results import Section, compared
 from ingest import flatfile
-from ingest.convert import Limits, convert
+from ingest.convert import ConvertOptions, convert
 from ingest.loader import ingest
 from ingest.sample_bars import Session, day_bars
 from ingest.source import DirectorySource, RemoteFile
@@ -124,10 +124,10 @@ def ours(dataset: Dataset, some: dict[date, Path], out: Path) -> None:
         convert(path, Layout(out), dataset, remote(dataset, day, path), "etag", bounds("streaming"))
 
 
-def bounds(mode: Mode) -> Limits:
+def bounds(mode: Mode) -> ConvertOptions:
     """What a conversion may do in a mode."""
     chosen = limits_for(mode, 24, 2)
-    return Limits(
+    return ConvertOptions(
         row_group_rows=chosen.parquet_row_group_size,
         slice_bytes=chosen.slice_bytes,
     )
@@ -143,7 +143,9 @@ def whole_stage(dataset: Dataset, source: Path) -> Case:
     """The stage itself: listing, copying to landing with its MD5, convert, watermarks."""
 
     def case(out: Path) -> None:
-        report = ingest(Layout(out), DirectorySource(source), [dataset], limits=bounds("streaming"))
+        report = ingest(
+            Layout(out), DirectorySource(source), [dataset], options=bounds("streaming")
+        )
         if report.failed:
             raise SystemExit(report.failed[0].error)
 

@@ -10,7 +10,7 @@ from benchmarks.flat_days import write_flat_file
 from benchmarks.measure import Cost, cost
 from benchmarks.results import Section
 from flows.transform import transform
-from ingest import convert
+from ingest.convert import ConvertOptions
 from ingest.loader import ingest
 from ingest.source import DirectorySource
 from lake.datasets import DATASETS, Dataset, pick
@@ -26,11 +26,11 @@ COLUMNS = ["", "rows", "seconds", "M rows/s", "M rows/processor s", "peak MB"]
 def load(bucket: Path, dataset: Dataset, out: Path, mode: Mode = "streaming") -> None:
     """The loader with the limits of a mode on this machine."""
     bounds = limits(mode)
-    files = convert.Limits(
+    files = ConvertOptions(
         row_group_rows=bounds.parquet_row_group_size, slice_bytes=bounds.slice_bytes
     )
     report = ingest(
-        Layout(out), DirectorySource(bucket), [dataset], workers=bounds.max_workers, limits=files
+        Layout(out), DirectorySource(bucket), [dataset], workers=bounds.max_workers, options=files
     )
     if report.failed:
         raise SystemExit(report.failed[0].error)

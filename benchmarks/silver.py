@@ -49,7 +49,7 @@ def full_build(root: Path, name: str, days: int, rows: int, count: int) -> Secti
         "ours": partial(model_alone, bronze, name, bounds),
         "ours with gate, longer bars, marts": partial(night, bronze, name, bounds),
         "bare DuckDB, the same statement": lambda out: duckdb_statement.build(
-            compiled(ran / "0-0", name), files, out / "silver.parquet", bounds.duckdb_memory
+            name, ran / "0-0", files, out / "silver.parquet", bounds.duckdb_memory
         ),
     }
     if name == "stocks_daily":
@@ -62,12 +62,6 @@ def full_build(root: Path, name: str, days: int, rows: int, count: int) -> Secti
     text = f"A first build of {days} days of {rows:,} rows, medians of {count}."
     costs = rounds(cases, count, ran)
     return compared(f"Silver, {name}", text, costs, days * rows)
-
-
-def compiled(lake: Path, name: str) -> str:
-    """The model's statement, as a dbt before has left it."""
-    target = Layout(lake).dbt_target / "compiled"
-    return next(target.rglob(f"features/{name}.sql")).read_text(encoding="utf-8")
 
 
 def over(bronze: Layout, out: Path) -> Layout:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from flows.progress import bar
 from flows.request import Request
-from ingest import convert
 from ingest.bronze import Encoding
+from ingest.convert import ConvertOptions
 from ingest.loader import Portion, Spread, ingest
 from ingest.memory import MemoryLimits
 from ingest.report import IngestReport, Outcome
@@ -23,7 +23,7 @@ from lake.settings import Settings
 def ingest_stage(request: Request, bounds: Limits) -> IngestReport:
     """Flat files to bronze."""
     settings = request.settings
-    limits = conversion(settings, bounds)
+    options = conversion(settings, bounds)
     with bar("ingest") as advance:
         return ingest(
             request.layout,
@@ -33,16 +33,16 @@ def ingest_stage(request: Request, bounds: Limits) -> IngestReport:
             request.end,
             workers=bounds.max_workers,
             downloads=bounds.max_concurrent_downloads,
-            limits=limits,
+            options=options,
             memory=memory_limits(settings, bounds),
             keep_landing=settings.processing.keep_landing,
             mode=bounds.mode,
             on_progress=advance,
-            spread=_spread(request, limits, request.cluster) if request.cluster else None,
+            spread=_spread(request, options, request.cluster) if request.cluster else None,
         )
 
 
-def _spread(request: Request, limits: convert.Limits, address: str) -> Spread:
+def _spread(request: Request, options: ConvertOptions, address: str) -> Spread:
     """Has the days ingested as tasks on the workers of a cluster."""
     # Imported here, since what the workers do begins with opening a source.
     from flows import cluster, workers
@@ -51,7 +51,7 @@ def _spread(request: Request, limits: convert.Limits, address: str) -> Spread:
         "run": uuid.uuid4().hex,
         "root": request.layout.root,
         "source": request.source,
-        "limits": limits,
+        "options": options,
         "keep_landing": request.settings.processing.keep_landing,
     }
     if request.source != "s3":
@@ -84,10 +84,10 @@ def memory_limits(settings: Settings, bounds: Limits) -> MemoryLimits:
     )
 
 
-def conversion(settings: Settings, bounds: Limits) -> convert.Limits:
+def conversion(settings: Settings, bounds: Limits) -> ConvertOptions:
     """How each file is checked and written."""
     parquet = settings.parquet
-    return convert.Limits(
+    return ConvertOptions(
         settings.processing.max_bad_share,
         parquet.row_group_rows or bounds.parquet_row_group_size,
         bounds.slice_bytes,

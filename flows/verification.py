@@ -48,8 +48,8 @@ def _bronze(
     found = {}
     with engine.connect(bounds.duckdb_memory, bounds.max_workers, layout.temp) as connection:
         for name, dataset in DATASETS.items():
-            limits = conversion(settings, bounds)
-            checked = bronze_against_landing(connection, layout, dataset, limits, on_day)
+            options = conversion(settings, bounds)
+            checked = bronze_against_landing(connection, layout, dataset, options, on_day)
             found[name] = {"days": checked.days, "landing_not_kept": checked.not_kept}
             failed += checked.differences
     return found

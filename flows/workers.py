@@ -17,7 +17,7 @@ from threading import Lock, Semaphore
 from flows.ingesting import memory_limits, open_source
 from gold_export.apart import write_apart
 from gold_export.ranges import Range
-from ingest import convert
+from ingest.convert import ConvertOptions
 from ingest.day import Run
 from ingest.memory import Guard
 from ingest.report import Outcome
@@ -36,7 +36,7 @@ def load_days(
     run: str,
     root: Path,
     source: str,
-    limits: convert.Limits,
+    options: ConvertOptions,
     keep_landing: bool,
     dataset: str,
     files: list[RemoteFile],
@@ -47,24 +47,24 @@ def load_days(
         run: an id; the days of one run share what `ingest.day.Run` holds.
         root: the lake, at the same path on each machine.
         source: `s3`, or a folder at the same path on each machine.
-        limits: of each conversion.
+        options: of each conversion.
         keep_landing: as `ingest` has it.
         dataset: its name.
         files: what to ingest.
     """
     with _opening:
-        opened = _opened(run, root, source, limits, keep_landing)
+        opened = _opened(run, root, source, options, keep_landing)
     return opened.days(DATASETS[dataset], files)
 
 
 @lru_cache(maxsize=1)
-def _opened(_run: str, root: Path, source: str, limits: convert.Limits, keep_landing: bool) -> Run:
+def _opened(_run: str, root: Path, source: str, options: ConvertOptions, keep_landing: bool) -> Run:
     settings = load()
     bounds = settings.limits()
     return Run(
         Layout(root),
         open_source(settings, source, bounds),
-        limits,
+        options,
         keep_landing,
         Guard(memory_limits(settings, bounds), bounds.max_workers),
         Semaphore(bounds.max_concurrent_downloads),

@@ -25,7 +25,7 @@ SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Limits:
+class ConvertOptions:
     """What a conversion may do.
 
     Attributes:
@@ -47,7 +47,7 @@ def convert(
     dataset: Dataset,
     remote: RemoteFile,
     etag: str,
-    limits: Limits,
+    options: ConvertOptions,
 ) -> Provenance:
     """Validate a landed file and write its bronze and quarantine files.
 
@@ -60,13 +60,13 @@ def convert(
             quarantine are as they were.
     """
     target = layout.bronze(dataset, remote.day)
-    form = (limits.row_group_rows, limits.encoding)
+    form = (options.row_group_rows, options.encoding)
     with replacing(target) as temporary:
         with Writer(temporary, dataset, remote.day, *form) as writer:
             draft = Draft(writer)
             good, broken = [], []
             for slice_, judged in checked(
-                path, remote.key, dataset, remote.day, limits.slice_bytes
+                path, remote.key, dataset, remote.day, options.slice_bytes
             ):
                 draft.add(slice_)
                 good.append(slice_)
@@ -74,19 +74,19 @@ def convert(
             bad = pl.concat(broken)
             if draft.holds:
                 kept = sum(len(slice_.rows) for slice_ in good)
-                provenance = _balance(kept, bad, 0, remote, etag, limits)
+                provenance = _balance(kept, bad, 0, remote, etag, options)
                 writer.finish(provenance)
         if not draft.holds:
             day = joined(good)
             good.clear()
             day, bad, dropped = _settled(day, bad, dataset)
-            provenance = _balance(len(day.rows), bad, dropped, remote, etag, limits)
+            provenance = _balance(len(day.rows), bad, dropped, remote, etag, options)
             with Writer(temporary, dataset, remote.day, *form) as writer:
                 writer.add(day)
                 writer.finish(provenance)
         os.utime(temporary, ns=(remote.mtime_ns, remote.mtime_ns))
         # Until bronze is renamed, the day counts as not done.
-        _quarantine(layout.quarantine(dataset, remote.day), bad, path, remote.key, limits)
+        _quarantine(layout.quarantine(dataset, remote.day), bad, path, remote.key, options)
     return provenance
 
 
@@ -100,11 +100,16 @@ def _settled(day: Slice, bad: pl.DataFrame, dataset: Dataset) -> tuple[Slice, pl
 
 
 def _balance(
-    kept: int, bad: pl.DataFrame, dropped: int, remote: RemoteFile, etag: str, limits: Limits
+    kept: int,
+    bad: pl.DataFrame,
+    dropped: int,
+    remote: RemoteFile,
+    etag: str,
+    options: ConvertOptions,
 ) -> Provenance:
     """What became of every line, or BadData where too many are bad."""
     total = kept + len(bad) + dropped
-    if len(bad) > limits.max_bad_share * total:
+    if len(bad) > options.max_bad_share * total:
         raise BadData(_verdict(remote.key, bad, total))
     return Provenance(
         key=remote.key,
@@ -123,7 +128,9 @@ def _verdict(name: str, bad: pl.DataFrame, rows: int) -> str:
     return f"{name}: {len(bad)} of {rows} rows are bad, more than max_bad_share allows ({first})"
 
 
-def _quarantine(target: Path, bad: pl.DataFrame, path: Path, name: str, limits: Limits) -> None:
+def _quarantine(
+    target: Path, bad: pl.DataFrame, path: Path, name: str, options: ConvertOptions
+) -> None:
     """Keep the text of the bad rows, or remove what an earlier version of the file left."""
     if not len(bad):
         target.unlink(missing_ok=True)
@@ -131,7 +138,7 @@ def _quarantine(target: Path, bad: pl.DataFrame, path: Path, name: str, limits: 
     # Bad rows are few, so their text is looked up now instead of carried along.
     wanted = pl.col(LINE).is_in(bad[LINE].implode())
     texts = []
-    for header, data, first in numbered(path, name, limits.slice_bytes):
+    for header, data, first in numbered(path, name, options.slice_bytes):
         if bad[LINE].is_between(first, first + data.count(b"\n")).any():
             texts.append(flatfile.rows_of_text(data, header, first).filter(wanted))
     with replacing(target) as temporary:

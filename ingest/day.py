@@ -15,7 +15,7 @@ from threading import Lock, Semaphore
 import polars as pl
 
 from ingest.bronze import Provenance, read_provenance
-from ingest.convert import Limits, convert
+from ingest.convert import ConvertOptions, convert
 from ingest.memory import Guard, OutOfMemory
 from ingest.plan import same_content, unchanged
 from ingest.report import (
@@ -54,7 +54,7 @@ class Run:
     Attributes:
         layout: the lake.
         source: where files come from.
-        limits: of each conversion.
+        options: of each conversion.
         keep_landing: keep the source files as they came.
         guard: lets files be converted while there is memory.
         downloads: how many files may be fetched at a time.
@@ -64,7 +64,7 @@ class Run:
 
     layout: Layout
     source: Source
-    limits: Limits
+    options: ConvertOptions
     keep_landing: bool
     guard: Guard
     downloads: Semaphore
@@ -136,7 +136,7 @@ class Run:
         made: dict[date, Provenance] = {}
         try:
             with self.guard.room():
-                made = convert_together(fresh, self.layout, dataset, self.limits)
+                made = convert_together(fresh, self.layout, dataset, self.options)
         except (QuantminiError, OSError, *SURPRISES) as error:
             if isinstance(error, OutOfMemory) or is_full(error):
                 raise
@@ -166,7 +166,7 @@ class Run:
             if known is None:
                 with self.guard.room():
                     known = convert(
-                        one.path, self.layout, dataset, one.remote, one.etag, self.limits
+                        one.path, self.layout, dataset, one.remote, one.etag, self.options
                     )
         except CorruptFile:
             # Without it the next run fetches the file anew.

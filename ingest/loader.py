@@ -11,7 +11,7 @@ from itertools import groupby
 from threading import Semaphore
 
 from ingest import watermarks
-from ingest.convert import Limits
+from ingest.convert import ConvertOptions
 from ingest.day import Run
 from ingest.leftovers import sweep
 from ingest.memory import Guard, MemoryLimits
@@ -49,7 +49,7 @@ def ingest(
     *,
     workers: int = 2,
     downloads: int = 2,
-    limits: Limits | None = None,
+    options: ConvertOptions | None = None,
     memory: MemoryLimits | None = None,
     keep_landing: bool = True,
     mode: str = "batch",
@@ -66,7 +66,7 @@ def ingest(
         end: last day; sessions up to it that are over count as missing.
         workers: days converted at the same time.
         downloads: files fetched at the same time.
-        limits: of each conversion.
+        options: of each conversion.
         memory: when to convert fewer days at once, to wait and to give up; by default the
             machine's memory is the limit.
         keep_landing: keep the source files as they came.
@@ -88,7 +88,9 @@ def ingest(
     portions = list(_portions(work))
     if spread is None:
         guard = Guard(memory or MemoryLimits(), workers)
-        run = Run(layout, source, limits or Limits(), keep_landing, guard, Semaphore(downloads))
+        run = Run(
+            layout, source, options or ConvertOptions(), keep_landing, guard, Semaphore(downloads)
+        )
         coming = _on_threads(run, portions, workers + downloads)
     else:
         coming = spread(portions)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from ingest import bronze, flatfile, parse, rules
 from ingest.bronze import Provenance
-from ingest.convert import Limits
+from ingest.convert import ConvertOptions
 from ingest.draft import Writer
 from ingest.exact import PRICE_SCALE, VOLUME_SCALE, Slice
 from ingest.source import RemoteFile
@@ -44,7 +44,7 @@ def suits(dataset: Dataset, remote: RemoteFile) -> bool:
 
 
 def convert_together(
-    files: list[Landed], layout: Layout, dataset: Dataset, limits: Limits
+    files: list[Landed], layout: Layout, dataset: Dataset, options: ConvertOptions
 ) -> dict[date, Provenance]:
     """Write the bronze files of those days in which nothing at all is to be mended.
 
@@ -75,7 +75,9 @@ def convert_together(
                 layout.quarantine(dataset, day).unlink(missing_ok=True)
                 target = replacing(layout.bronze(dataset, day))
                 temporary = renamed_at_the_end.enter_context(target)
-                made[day] = _write(rows.slice(end - count, count), file, temporary, dataset, limits)
+                made[day] = _write(
+                    rows.slice(end - count, count), file, temporary, dataset, options
+                )
     return made
 
 
@@ -105,12 +107,12 @@ def _fit(slice_: Slice, remotes: list[RemoteFile], counts: list[int]) -> npt.NDA
 
 
 def _write(
-    rows: pa.Table, file: Landed, path: Path, dataset: Dataset, limits: Limits
+    rows: pa.Table, file: Landed, path: Path, dataset: Dataset, options: ConvertOptions
 ) -> Provenance:
     remote, count = file.remote, len(rows)
     known = Provenance(remote.key, file.etag, remote.size, remote.mtime_ns, count, count, 0, 0)
     dates = pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), pa.array([remote.day]))
-    with Writer(path, dataset, remote.day, limits.row_group_rows, limits.encoding) as writer:
+    with Writer(path, dataset, remote.day, options.row_group_rows, options.encoding) as writer:
         writer.write(rows.set_column(1, rows.schema.field("date"), dates))
         writer.close(known)
     os.utime(path, ns=(remote.mtime_ns, remote.mtime_ns))

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from ingest.bronze import Provenance, read_provenance
-from ingest.convert import Limits, convert
+from ingest.convert import ConvertOptions, convert
 from ingest.source import RemoteFile
 from lake.datasets import Dataset
 from lake.disk import is_full
@@ -39,7 +39,7 @@ def bronze_against_landing(
     connection: duckdb.DuckDBPyConnection,
     layout: Layout,
     dataset: Dataset,
-    limits: Limits,
+    options: ConvertOptions,
     on_day: Callable[[object, int, int], None] | None = None,
 ) -> Checked:
     """Check each bronze file's own accounts, and its rows against its landing file.
@@ -48,19 +48,19 @@ def bronze_against_landing(
         connection: any; it reads Parquet files.
         layout: the lake.
         dataset: what to check.
-        limits: of the conversion; its share of bad rows does not count.
+        options: of the conversion; its share of bad rows does not count.
         on_day: called after each day with the day, the days done and their total.
     """
     files = layout.bronze_files(dataset)
     found: list[Difference] = []
-    limits = replace(limits, max_bad_share=1)
+    options = replace(options, max_bad_share=1)
     missing = 0
     for number, (day, path) in enumerate(files.items(), start=1):
         landed = layout.landed(dataset, day)
         missing += landed is None
         complaint = _accounts(layout, dataset, day, path)
         if complaint is None and landed is not None:
-            complaint = _rows(connection, layout, dataset, path, landed, limits)
+            complaint = _rows(connection, layout, dataset, path, landed, options)
         if complaint:
             found.append(Difference(dataset.name, day, complaint))
         if on_day:
@@ -93,7 +93,7 @@ def _rows(
     dataset: Dataset,
     path: Path,
     landed: Path,
-    limits: Limits,
+    options: ConvertOptions,
 ) -> str | None:
     """How a bronze file differs from its landed file; None where it does not."""
     known = read_provenance(path)
@@ -104,7 +104,7 @@ def _rows(
             "remove it"
         )
     try:
-        equal = _same_again(connection, layout, dataset, path, landed, known, limits)
+        equal = _same_again(connection, layout, dataset, path, landed, known, options)
     except (QuantminiError, duckdb.Error, OSError) as error:
         if is_full(error):
             raise
@@ -133,7 +133,7 @@ def _same_again(
     path: Path,
     landed: Path,
     known: Provenance,
-    limits: Limits,
+    options: ConvertOptions,
 ) -> bool:
     """Whether the landed file becomes the same rows once more."""
     day = date.fromisoformat(path.stem)
@@ -141,7 +141,7 @@ def _same_again(
     with tempfile.TemporaryDirectory(dir=layout.temp) as folder:
         scratch = Layout(Path(folder))
         remote = RemoteFile(known.key, day, known.bytes, known.etag, known.mtime_ns)
-        convert(landed, scratch, dataset, remote, known.etag, limits)
+        convert(landed, scratch, dataset, remote, known.etag, options)
         sql = f"SELECT {checksum(dataset)} FROM read_parquet(?, hive_partitioning = false)"
         files = (path, scratch.bronze(dataset, day))
         sums = [connection.execute(sql, [str(file)]).fetchall() for file in files]

@@ -85,26 +85,26 @@ def run(lake: Path, source: Path, *datasets: str) -> Ran:
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def common_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A folder that all of pytest's processes share."""
     own = tmp_path_factory.getbasetemp()
     return own if worker_id == "master" else own.parent
 
 
 @pytest.fixture(scope="session", autouse=True)
-def parsed(base: Path) -> None:
+def parsed(common_folder: Path) -> None:
     """What dbt has parsed fits every lake; the first run leaves it here for all that follow."""
-    os.environ[SHARED_PARSED] = str(base / "parsed.msgpack")
+    os.environ[SHARED_PARSED] = str(common_folder / "parsed.msgpack")
 
 
 @pytest.fixture(scope="session")
-def ran(base: Path) -> Ran:
+def ran(common_folder: Path) -> Ran:
     """A market of 25 sessions, so that windows of 20 rows are full, through the whole chain.
 
     The first of pytest's processes that needs it makes it for all; tests leave it as it is.
     """
-    source, lake, printed = (base / name for name in ("market", "lake", "ran.json"))
-    with FileLock(base / "ran.lock"):
+    source, lake, printed = (common_folder / name for name in ("market", "lake", "ran.json"))
+    with FileLock(common_folder / "ran.lock"):
         if not printed.exists():
             write_sample_market(source, sessions=25, symbols=4, strikes=3)
             printed.write_text(json.dumps(run(lake, source).document), encoding="utf-8")

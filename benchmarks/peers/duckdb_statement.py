@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import duckdb
 
-from lake.calendar import sessions
+from lake.layout import Layout
 
 BARS = """
     CREATE TEMP VIEW bars AS
@@ -19,14 +18,15 @@ BARS = """
 """
 
 
-def build(compiled: str, files: list[Path], target: Path, memory_limit: str) -> None:
-    """One compiled model of stocks over bronze files, into one Parquet file."""
+def build(name: str, lake: Path, files: list[Path], target: Path, memory_limit: str) -> None:
+    """One model of stocks, as a dbt before compiled it in `lake`, over bronze files into one."""
+    compiled = next((Layout(lake).dbt_target / "compiled").rglob(f"features/{name}.sql"))
     config = {"threads": 2, "memory_limit": memory_limit, "preserve_insertion_order": False}
     with duckdb.connect(config=config) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.from_parquet([str(path) for path in files]).create_view("raw_bars")
         connection.execute(BARS)
-        connection.register("exchange_sessions", sessions())
         connection.execute("CREATE TEMP TABLE splits (symbol varchar, ex_date date, ratio double)")
-        statement = re.sub(r'"\w+"\."\w+"\."sessions"', "exchange_sessions", compiled)
+        connection.execute("SET VARIABLE lake = ?", [str(lake)])
+        statement = compiled.read_text(encoding="utf-8")
         connection.sql(statement).write_parquet(str(target), compression="zstd")

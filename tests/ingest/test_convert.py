@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from ingest import flatfile
 from ingest.bronze import Encoding, Provenance, read_provenance
-from ingest.convert import Limits, convert
+from ingest.convert import ConvertOptions, convert
 from ingest.source import RemoteFile
 from lake.datasets import DATASETS
 from lake.errors import BadData, CorruptFile, QuantminiError
@@ -38,8 +38,8 @@ def convert_bytes(
 ) -> Provenance:
     path = bucket.put(content, day, name)
     remote = RemoteFile(DATASETS[name].object_key(day), day, len(content), None, 1)
-    limits = replace(Limits(max_bad_share), **limited)
-    return convert(path, bucket.layout, DATASETS[name], remote, "etag", limits)
+    options = replace(ConvertOptions(max_bad_share), **limited)
+    return convert(path, bucket.layout, DATASETS[name], remote, "etag", options)
 
 
 def kept(layout: Layout, name: str = "stocks_minute", day: date = DAY) -> pl.DataFrame:

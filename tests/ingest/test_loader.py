@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 from ingest import parse
-from ingest.convert import Limits
+from ingest.convert import ConvertOptions
 from ingest.day import Run
 from ingest.loader import Portion, ingest
 from ingest.memory import Guard, MemoryLimits
@@ -234,7 +234,7 @@ def test_a_data_set_that_cannot_be_listed(bucket: Bucket, error: Exception, part
 def opened(bucket: Bucket) -> Run:
     """What another process has of the same lake."""
     guard = Guard(MemoryLimits(), 1)
-    return Run(bucket.layout, bucket.source, Limits(), True, guard, Semaphore(1))
+    return Run(bucket.layout, bucket.source, ConvertOptions(), True, guard, Semaphore(1))
 
 
 def test_days_that_nobody_is_left_to_do_can_be_tried_again(bucket: Bucket) -> None:

@@ -140,7 +140,7 @@ def row_groups(path: Path) -> list[int]:
 MEASURED = """
 import resource, sys
 from pathlib import Path
-from ingest.convert import Limits
+from ingest.convert import ConvertOptions
 from ingest.loader import ingest
 from ingest.source import DirectorySource
 from lake.datasets import pick
@@ -151,7 +151,7 @@ bounds = limits_for("streaming", 16, 2)
 report = ingest(
     Layout(Path(sys.argv[1])), DirectorySource(Path(sys.argv[2])), pick(["stocks_minute"]),
     workers=bounds.max_workers,
-    limits=Limits(1, bounds.parquet_row_group_size, bounds.slice_bytes),
+    options=ConvertOptions(1, bounds.parquet_row_group_size, bounds.slice_bytes),
 )
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 if sys.platform == "linux":

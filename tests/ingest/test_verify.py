@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from ingest.bronze import FOOTER_KEY
-from ingest.convert import Limits
+from ingest.convert import ConvertOptions
 from ingest.loader import ingest
 from ingest.verify import Checked, bronze_against_landing
 from lake.datasets import DATASETS
@@ -39,7 +39,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def checked(con: duckdb.DuckDBPyConnection, layout: Layout) -> Checked:
-    return bronze_against_landing(con, layout, MINUTES, Limits())
+    return bronze_against_landing(con, layout, MINUTES, ConvertOptions())
 
 
 def complaint(con: duckdb.DuckDBPyConnection, layout: Layout) -> str:
