@@ -31,27 +31,33 @@ def sections(root: Path, quick: bool) -> list[Section]:
         root, "stocks_daily", 20 if quick else 250, 1_000 if quick else 10_000, count
     )
     minute = full_build(
-        root, "stocks_minute", 2 if quick else 20, 20_000 if quick else 500_000, count
+        root,
+        "stocks_minute",
+        2 if quick else 20,
+        20_000 if quick else 500_000,
+        count,
+        alone=quick,
     )
     histories = [3] if quick else [20, 60, 250]
     return [daily, minute, growth(root, histories, 2_000 if quick else 100_000, 1 if quick else 3)]
 
 
-def full_build(root: Path, name: str, days: int, rows: int, count: int) -> Section:
-    """A first build of one data set: the model alone, and all that a night makes of it."""
+def full_build(
+    root: Path, name: str, days: int, rows: int, count: int, *, alone: bool = False
+) -> Section:
+    """A first build of one data set: the model, and, unless it alone, all that a night makes."""
     bounds = limits("streaming")
     bronze = Layout(root / name)
     for day in trading_days(days):
         write_day(bronze, DATASETS[name], day, rows)
     files = list(bronze.bronze_files(DATASETS[name]).values())
     ran = root / f"{name}-rounds"
-    cases: dict[str, Case] = {
-        "ours": partial(model_alone, bronze, name, bounds),
-        "ours with gate, longer bars, marts": partial(night, bronze, name, bounds),
-        "bare DuckDB, the same statement": lambda out: duckdb_statement.build(
-            name, ran / "0-0", files, out / "silver.parquet", bounds.duckdb_memory
-        ),
-    }
+    cases: dict[str, Case] = {"ours": partial(model_alone, bronze, name, bounds)}
+    if not alone:
+        cases["ours with gate, longer bars, marts"] = partial(night, bronze, name, bounds)
+    cases["bare DuckDB, the same statement"] = lambda out: duckdb_statement.build(
+        name, ran / "0-0", files, out / "silver.parquet", bounds.duckdb_memory
+    )
     if name == "stocks_daily":
         cases["polars windows"] = lambda out: polars_features.daily(files, out / "silver.parquet")
         cases["the seed's pandas"] = lambda out: pandas_features.build(

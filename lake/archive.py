@@ -38,9 +38,9 @@ def files(
         return []
     sql = f"""
         SELECT file FROM {LEDGER} AT (VERSION => {snapshot})
-        WHERE dataset = ? AND restored IS NULL ORDER BY file
+        WHERE dataset = {quoted(dataset)} AND restored IS NULL ORDER BY file
     """
-    found = connection.execute(sql, [dataset]).fetchall()
+    found = connection.execute(sql).fetchall()
     return [layout.expired_options(dataset) / name for (name,) in found]
 
 
@@ -50,9 +50,10 @@ def _made(connection: duckdb.DuckDBPyConnection, snapshot: int) -> bool:
         SELECT 1 FROM {META}.ducklake_table AS tables
         JOIN {META}.ducklake_schema AS schemas USING (schema_id)
         WHERE schemas.schema_name = 'metadata' AND tables.table_name = 'archived'
-            AND tables.begin_snapshot <= ? AND coalesce(tables.end_snapshot > ?, true)
+            AND tables.begin_snapshot <= {snapshot}
+            AND coalesce(tables.end_snapshot > {snapshot}, true)
     """
-    return bool(connection.execute(sql, [snapshot, snapshot]).fetchall())
+    return bool(connection.execute(sql).fetchall())
 
 
 def reading(paths: Iterable[Path]) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import duckdb
 
+from lake.sql import quoted
+
 META = "__ducklake_metadata_lake"
 
 # The first snapshot after this one in which the table changed; NULL if none did. What came and went
@@ -61,11 +63,11 @@ def define(connection: duckdb.DuckDBPyConnection) -> None:
 
 def first_change(connection: duckdb.DuckDBPyConnection, table: str, snapshot: int) -> int | None:
     """The first snapshot after this one in which a table of silver changed; None if none did."""
-    [(found,)] = connection.execute("SELECT first_change(?, ?)", [table, snapshot]).fetchall()
+    [(found,)] = connection.execute(f"SELECT first_change({quoted(table)}, {snapshot})").fetchall()
     return None if found is None else int(found)
 
 
 def feed_start(connection: duckdb.DuckDBPyConnection, table: str, snapshot: int) -> int | None:
     """The first snapshot that the table's change feed has to be read from, None if none will do."""
-    [(found,)] = connection.execute("SELECT feed_start(?, ?)", [table, snapshot]).fetchall()
+    [(found,)] = connection.execute(f"SELECT feed_start({quoted(table)}, {snapshot})").fetchall()
     return None if found is None else int(found)

@@ -11,6 +11,7 @@ from lake import engine
 from lake.attaching import attach
 from lake.changes import META
 from lake.layout import Layout
+from lake.sql import quoted
 
 FILES = f"""
     FROM {META}.ducklake_data_file AS files
@@ -74,9 +75,9 @@ def written(layout: Layout, since: datetime) -> list[Written]:
         SELECT table_name, sum(record_count), sum(file_size_bytes) {FILES}
         JOIN {META}.ducklake_snapshot AS snapshots
             ON snapshots.snapshot_id = files.begin_snapshot
-        WHERE snapshot_time::TIMESTAMPTZ >= ? GROUP BY table_name ORDER BY table_name
+        WHERE snapshot_time::TIMESTAMPTZ >= {quoted(since)} GROUP BY table_name ORDER BY table_name
     """
     with engine.connect("256MiB", 1, layout.temp) as connection:
         attach(connection, layout, read_only=True)
-        rows = connection.execute(sql, [since]).fetchall()
+        rows = connection.execute(sql).fetchall()
     return [Written(name, int(count), int(size)) for name, count, size in rows]

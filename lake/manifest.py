@@ -13,6 +13,7 @@ from datetime import date
 import duckdb
 
 from lake.changes import META
+from lake.sql import literal
 
 # A row a file, from the tables of DuckLake's specification. `plain` says that all of its rows are
 # the table's, as they are: none deleted, none of a later snapshot, columns that never changed.
@@ -163,5 +164,6 @@ def _deletes_inlined(connection: duckdb.DuckDBPyConnection, table_id: int) -> bo
 
 def hashed(connection: duckdb.DuckDBPyConnection, names: list[str]) -> dict[str, int]:
     """The hash of each name; DuckLake's bucket is this modulo the number of buckets."""
-    sql = "SELECT name, murmur3_32(name) & 2147483647 FROM (SELECT unnest(?::varchar[]) AS name)"
-    return dict(connection.execute(sql, [names]).fetchall())
+    each = f"SELECT unnest({literal(names)}::varchar[]) AS name"
+    sql = f"SELECT name, murmur3_32(name) & 2147483647 FROM ({each})"
+    return dict(connection.execute(sql).fetchall())

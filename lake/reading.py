@@ -18,6 +18,7 @@ from lake.errors import Outdated, QueryFailed
 from lake.layout import Layout
 from lake.query_cache import LEAST, QueryCache
 from lake.sources import Sources
+from lake.sql import literal
 from lake.statement import Statement
 
 # Seconds. Quicker ones that the cache has no part in are not noted: a loop asks for many bars.
@@ -53,7 +54,7 @@ class Reading:
         try:
             cursor = self.connection.cursor()
             for name, value in (variables or {}).items():
-                cursor.execute(f"SET VARIABLE {name} = $value", {"value": value})
+                cursor.execute(f"SET VARIABLE {name} = {literal(value)}")
         except duckdb.Error as error:
             raise self.fault(error) from None
         return cursor

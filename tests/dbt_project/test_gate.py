@@ -124,7 +124,7 @@ def test_killed_builds_converge(tmp_path: Path, dbt: Dbt) -> None:
             write_day(tmp_path, name, day)
     assert dbt(tmp_path, *build).returncode == 0
     interrupted = 0
-    for more in (5, 7, 9):
+    for more in (5, 9):
         for name in names:
             for day in days[4:more]:
                 write_day(tmp_path, name, day)
@@ -137,7 +137,7 @@ def test_killed_builds_converge(tmp_path: Path, dbt: Dbt) -> None:
         process.kill()
         process.join()
         assert [served(tmp_path, name) for name in names] == [days[:4], days[:4]]
-    assert interrupted == 3
+    assert interrupted == 2
     for name in names:
         write_day(tmp_path, name, days[9])
     assert dbt(tmp_path, *build).returncode == 0

@@ -33,8 +33,9 @@ from tests.spark.cluster import cluster, dbt_on_spark
 
 pytestmark = pytest.mark.slow(220)
 Contents = dict[str, pa.Table]
-# Tests of the gate that say nothing new of SQL once others passed.
+# Tests of the gate that say nothing new of SQL once those of other models passed.
 ALIKE = ["*_ohlc_order", "*_positive_prices", "*_volume_not_negative"]
+ALIKE += ["unique_key_*_minute_*", "no_missing_session_*_minute*", "options_daily_finite_features"]
 
 
 @dataclass(frozen=True)
