@@ -1,4 +1,4 @@
-"""The SQL of bars and option chains. Values are bound as DuckDB variables, never pasted."""
+"""The SQL of bars and option chains. Values stand in DuckDB variables, never in it."""
 
 from __future__ import annotations
 
