@@ -1,6 +1,7 @@
 """`verify` finds nothing in a good store, and every kind of difference in a bad one.
 
-In processes of their own: pyqlib is global to a process, and the reader of the suite has it.
+In a process of its own: pyqlib is global to a process, and the reader of the suite has it. One for
+all stores, as in `maintain verify`: importing pyqlib takes several seconds.
 """
 
 from __future__ import annotations
@@ -8,9 +9,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -28,29 +31,47 @@ from pathlib import Path
 import duckdb
 from gold_export.verify import verify
 from lake.layout import Layout
-con = duckdb.connect(sys.argv[1], read_only=True)
-con.execute("set timezone = 'UTC'")
-report = verify(con, Layout(Path(sys.argv[2])), sys.argv[3], sample=20)
-print(json.dumps(asdict(report) | {"equal": report.equal}))
+for line in sys.stdin:
+    published, root, store = json.loads(line)
+    with duckdb.connect(published, read_only=True) as con:
+        con.execute("set timezone = 'UTC'")
+        report = verify(con, Layout(Path(root)), store, sample=20)
+    print(json.dumps(asdict(report) | {"equal": report.equal}), flush=True)
 """
+Judge = Callable[[duckdb.DuckDBPyConnection, Path, Layout, str], dict[str, Any]]
 
 
-def judge(con, published: Path, layout: Layout, store: str) -> dict[str, Any]:
-    """What a process of its own finds, given a copy of silver."""
-    con.execute(f"attach '{published}' as copy; create schema copy.silver")
-    tables = con.execute("select table_name from duckdb_tables where schema_name = 'silver'")
-    for (name,) in tables.fetchall():
-        con.execute(f"create table copy.silver.{name} as from silver.{name}")
-    con.execute("detach copy")
-    program = [sys.executable, "-c", PROGRAM, str(published), str(layout.root), store]
-    root = Path(__file__).parents[2]
-    seen: dict[str, Any] = json.loads(subprocess.check_output(program, cwd=root, text=True))
-    return seen
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    """What that process finds, given a connection with silver, of which it gets a copy."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        asked, answers = process.stdin, process.stdout
+        assert asked and answers
+
+        def found(
+            con: duckdb.DuckDBPyConnection, published: Path, layout: Layout, store: str
+        ) -> dict[str, Any]:
+            con.execute(f"attach '{published}' as copy; create schema copy.silver")
+            tables = "select table_name from duckdb_tables where schema_name = 'silver'"
+            for (name,) in con.execute(tables).fetchall():
+                con.execute(f"create table copy.silver.{name} as from silver.{name}")
+            con.execute("detach copy")
+            print(json.dumps([str(published), str(layout.root), store]), file=asked, flush=True)
+            seen: dict[str, Any] = json.loads(answers.readline())
+            return seen
+
+        yield found
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", ["none", "value", "lost", "shifted", "factor"])
-def test_verify(con, layout, tmp_path, damage):
+def test_verify(con, layout, tmp_path, judge: Judge, damage):
     rows = market.minute_rows("stocks_minute", ["AAA", "NA", "BBB"])
     daily = market.day_rows("stocks_daily", ["AAA", "NA", "bbb", "DDD"])
     store, fields = "stocks_daily", 13
@@ -83,7 +104,7 @@ def test_verify(con, layout, tmp_path, damage):
 
 
 @pytest.mark.slow
-def test_an_adjusted_store_is_equal(con, layout, tmp_path):
+def test_an_adjusted_store_is_equal(con, layout, tmp_path, judge: Judge):
     market.put(con, "stocks_daily", market.day_rows("stocks_daily", ["AAA", "NA", "bbb"]))
     history = [(market.SESSIONS[5], 1 / 7, 1.0), (market.SESSIONS[9], 1.0, 0.99)]
     actions.put(con, actions.spans("AAA", history) + actions.spans("NA", history[1:]))
