@@ -116,32 +116,29 @@ def written(root: Path) -> int:
 @pytest.mark.slow(140)
 def test_killed_builds_converge(tmp_path: Path, dbt: Dbt) -> None:
     """Killed while it writes, at another place each time; readers see what was published before."""
-    names, chance = ["stocks_daily", "options_daily"], random.Random(3)
-    days = [date(2024, 1, day) for day in range(2, 12)]
-    build = ("build", "--exclude-resource-type", "unit_test", "--select", *(f"@{n}" for n in names))
-    for name in names:
-        for day in days[:4]:
-            write_day(tmp_path, name, day)
+    name, chance = "stocks_daily", random.Random(3)
+    days = [date(2024, 1, day) for day in range(2, 13)]
+    build = ("build", "--exclude-resource-type", "unit_test", "--select", f"@{name}")
+    for day in days[:4]:
+        write_day(tmp_path, name, day)
     assert dbt(tmp_path, *build).returncode == 0
     interrupted = 0
-    for more in (5, 9):
-        for name in names:
-            for day in days[4:more]:
-                write_day(tmp_path, name, day)
+    for first, last in ((4, 8), (8, 10)):
+        for day in days[first:last]:
+            write_day(tmp_path, name, day)
         before = written(tmp_path)
         process = dbt.start(tmp_path, *build, batch_rows=4)
-        commits = before + chance.randint(1, 8)
+        commits = before + chance.randint(1, 4)
         while process.is_alive() and written(tmp_path) < commits:
             process.join(0.05)
         interrupted += process.is_alive()
         process.kill()
         process.join()
-        assert [served(tmp_path, name) for name in names] == [days[:4], days[:4]]
+        assert served(tmp_path, name) == days[:4]
     assert interrupted == 2
-    for name in names:
-        write_day(tmp_path, name, days[9])
+    write_day(tmp_path, name, days[10])
     assert dbt(tmp_path, *build).returncode == 0
-    assert [served(tmp_path, name) for name in names] == [days, days]
+    assert served(tmp_path, name) == days
     grown = silver(tmp_path)
     untested = ("--full-refresh", "--exclude-resource-type", "test")
     assert dbt(tmp_path, *build, *untested).returncode == 0
