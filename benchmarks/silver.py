@@ -40,14 +40,14 @@ def sections(root: Path, quick: bool) -> list[Section]:
     )
     histories = [3] if quick else [20, 60, 250]
     names = ["options_minute"] if quick else list(DATASETS)
-    rows, count = (2_000, 1) if quick else (100_000, 3)
+    rows = 2_000 if quick else 100_000
     return [daily, minute, growth(root, names, histories, rows, count)]
 
 
 def full_build(
     root: Path, name: str, days: int, rows: int, count: int, *, alone: bool = False
 ) -> Section:
-    """A first build of one data set: the model, and, unless it alone, all that a night makes."""
+    """A first build of one data set: the model, and all that a night makes unless it is `alone`."""
     bounds = limits("streaming")
     bronze = Layout(root / name)
     for day in trading_days(days):

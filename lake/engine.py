@@ -26,18 +26,14 @@ def config(memory_limit: str, threads: int, temp: Path, *, in_order: bool = Fals
         in_order: keep rows in the order of their files where no ORDER BY says another; costs
             memory and is for answers that a person reads.
     """
+    free = shutil.disk_usage(existing(temp)).free
     return {
         "memory_limit": memory_limit,
         "threads": threads,
         "temp_directory": str(temp),
-        "max_temp_directory_size": max_temp_size(temp),
+        "max_temp_directory_size": f"{max(1, int(free * SPILL_SHARE / MIB))}MiB",
         "preserve_insertion_order": in_order,
     }
-
-
-def max_temp_size(temp: Path) -> str:
-    """How much may spill: a share of what the disk has free now."""
-    return f"{max(1, int(shutil.disk_usage(existing(temp)).free * SPILL_SHARE / MIB))}MiB"
 
 
 def connect(

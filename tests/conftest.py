@@ -45,6 +45,7 @@ def quantmini(lake: Path, *arguments: str, **environment: str) -> subprocess.Com
         text=True,
         check=False,
     )
+    # Other limits make another profile, which dbt parses anew.
     mine = Layout(lake).dbt_target / "partial_parse.msgpack"
     if mine.exists() and not environment and not known.exists():
         with replacing(known) as temporary:

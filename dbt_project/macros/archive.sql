@@ -2,6 +2,7 @@
     file of archive/expired_options, whole; the ledger lake.metadata.archived says which (lake/archive.py). -#}
 
 {% macro archive_folder(dataset) %}
+    {#- Within the lake. -#}
     {{- return('archive/expired_options/' ~ dataset ~ '/') -}}
 {% endmacro %}
 
