@@ -82,7 +82,7 @@ def model_alone(bronze: Layout, name: str, bounds: Limits, out: Path) -> None:
     """`dbt run` of one model and what it reads, into a fresh lake."""
     dbt = Path(sys.executable).with_name("dbt")
     subprocess.run(
-        [dbt, "--quiet", "run", "--select", f"+{name}"],
+        [dbt, "--quiet", "run", "--target", "local", "--select", f"+{name}"],
         env=os.environ | environment(over(bronze, out), bounds),
         cwd=DBT_PROJECT,
         check=True,

@@ -2,14 +2,15 @@
 
 It attaches the lake that the settings name, with DuckDB's settings and extensions as everywhere in
 this project, makes its folders, and leaves the exchange calendar there, so that it is never a stale
-copy. SQL knows the lake's folder and the configured features as variables: nothing that dbt parses
-depends on them.
+copy. SQL knows the lake's folder, the configured features and the size of a batch as variables: nothing
+that dbt parses depends on them, nor on the memory of this night.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import os
 from typing import Any
 
 import duckdb
@@ -21,6 +22,15 @@ from lake.calendar import write_sessions
 from lake.errors import UsageError
 from lake.settings import load as load_settings
 from lake.sql import quoted
+
+
+# Without the variables, which `quantmini` sets from the system profile (flows/dbt.py).
+DEFAULTS = {
+    "QUANTMINI_MEMORY_LIMIT": "4GB",
+    "QUANTMINI_THREADS": "2",
+    # A batch of days is cut at this many rows, so that a first build of years stays in memory.
+    "QUANTMINI_BATCH_ROWS": "4000000",
+}
 
 
 class Plugin(BasePlugin):
@@ -36,12 +46,16 @@ class Plugin(BasePlugin):
         self._shared = bool(plugin_config.get("shared"))
 
     def update_connection_config(self, _creds: object, config: dict[str, Any]) -> None:
-        """Runs before DuckDB starts: to the target's limits come all other settings."""
+        """Runs before DuckDB starts."""
         settings = load_settings()
         self._layout = settings.lake.layout()
-        self._features = json.dumps(settings.features)
-        temp = self._layout.temp
-        config |= engine.config(config["memory_limit"], int(config["threads"]), temp)
+        memory, threads, rows = (os.environ.get(name, DEFAULTS[name]) for name in DEFAULTS)
+        config |= engine.config(memory, int(threads), self._layout.temp)
+        self._variables = {
+            "lake": quoted(str(self._layout.root)),
+            "features": quoted(json.dumps(settings.features)),
+            "batch_rows": str(int(rows)),
+        }
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Runs before dbt-duckdb attaches databases; it finds this one attached."""
@@ -57,8 +71,8 @@ class Plugin(BasePlugin):
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Each connection knows the variables; the first one defines lake.changes."""
-        for name, value in {"lake": str(self._layout.root), "features": self._features}.items():
-            cursor.execute(f"SET VARIABLE {name} = {quoted(value)}")
+        for name, value in self._variables.items():
+            cursor.execute(f"SET VARIABLE {name} = {value}")
         if not self._knows_changes:
             changes.define(cursor)
             self._knows_changes = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -15,8 +14,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from flows.dbt import DBT_PROJECT
 from ingest.sample_market import write_sample_market
-from lake.files import replacing
 from lake.layout import Layout
 from lake.settings import PROJECT
 
@@ -26,31 +25,36 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A lake, keys and alerts of whoever runs these tests are no business of theirs.
 for name in [name for name in os.environ if name.startswith(("QUANTMINI_", "POLYGON_"))]:
     del os.environ[name]
-
-
-# The variable of dbt that says where to find what it has parsed, and ours that says where that is.
-PARSED, SHARED_PARSED = "DBT_PARTIAL_PARSE_FILE_PATH", "PARSED_IN_THESE_TESTS"
+# The variable of dbt that says where to find what it has parsed.
+PARSED = "DBT_PARTIAL_PARSE_FILE_PATH"
 
 
 def quantmini(lake: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line as a user does, on a lake of its own, and return what it printed."""
     clean = {name: value for name, value in os.environ.items() if "PREFECT" not in name}
-    known = Path(os.environ[SHARED_PARSED])
-    if known.exists():
-        os.environ[PARSED] = clean[PARSED] = str(known)
-    done = subprocess.run(
+    return subprocess.run(
         [str(Path(sys.executable).with_name("quantmini")), *arguments],
         env=clean | {"QUANTMINI_LAKE": str(lake)} | environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    # Other limits make another profile, which dbt parses anew.
-    mine = Layout(lake).dbt_target / "partial_parse.msgpack"
-    if mine.exists() and not environment and not known.exists():
-        with replacing(known) as temporary:
-            shutil.copyfile(mine, temporary)
-    return done
+
+
+def parse(folder: Path, target: str = "local") -> Path:
+    """What dbt has parsed, which fits every lake: the first of pytest's processes does it."""
+    found = folder / f"parsed-{target}/partial_parse.msgpack"
+    with FileLock(folder / f"parsed-{target}.lock"):
+        if not found.exists():
+            program = str(Path(sys.executable).with_name("dbt"))
+            subprocess.run(
+                [program, "--quiet", "parse", "--target", target],
+                env=os.environ
+                | {"DBT_TARGET_PATH": str(found.parent), "DBT_LOG_PATH": str(found.parent)},
+                cwd=DBT_PROJECT,
+                check=True,
+            )
+    return found
 
 
 @pytest.hookimpl(trylast=True)
@@ -92,14 +96,21 @@ def common_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> P
     return own if worker_id == "master" else own.parent
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def parsed(common_folder: Path) -> None:
-    """What dbt has parsed fits every lake; the first run leaves it here for all that follow."""
-    os.environ[SHARED_PARSED] = str(common_folder / "parsed.msgpack")
+    """Every dbt from now on finds the project parsed."""
+    os.environ[PARSED] = str(parse(common_folder))
+
+
+@pytest.fixture(autouse=True)
+def parsed_if_slow(request: pytest.FixtureRequest) -> None:
+    """Most slow tests run dbt, quick ones by `ran` alone."""
+    if request.node.get_closest_marker("slow"):
+        request.getfixturevalue("parsed")
 
 
 @pytest.fixture(scope="session")
-def ran(common_folder: Path) -> Ran:
+def ran(common_folder: Path, parsed: None) -> Ran:
     """A market of 25 sessions, so that windows of 20 rows are full, through the whole chain.
 
     The first of pytest's processes that needs it makes it for all; tests leave it as it is.

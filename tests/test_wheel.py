@@ -30,10 +30,11 @@ def test_the_wheel_runs_by_itself(tmp_path: Path) -> None:
     write_sample_market(tmp_path / "market", sessions=2, symbols=2, strikes=1)
     call = "import flows.cli; flows.cli.main()"
     words = ["run", "stocks_daily", "--source", str(tmp_path / "market"), "--json"]
-    clean = {name: value for name, value in os.environ.items() if "QUANTMINI" not in name}
+    # What dbt has parsed of the checkout would hide what the wheel lacks.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
     process = subprocess.run(
         [sys.executable, "-c", call, *words],
-        env=clean | {"PYTHONPATH": str(unpacked)},
+        env=own | {"PYTHONPATH": str(unpacked)},
         cwd=here,
         capture_output=True,
         text=True,

@@ -112,7 +112,7 @@
     cut as (
         select
             *,
-            (sum(rows) over (partition by island order by date) - rows) // {{ var('batch_rows') }} as slice
+            (sum(rows) over (partition by island order by date) - rows) // getvariable('batch_rows') as slice
         from islands
         where changed
     )

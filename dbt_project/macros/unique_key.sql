@@ -13,7 +13,7 @@
     {%- if not execute or not ('date' in columns or 'ts' in columns) -%}{{ return('true') }}{%- endif -%}
     {%- set slices = run_query(
         "select min(date)::varchar, max(date)::varchar from ("
-        ~ " select date, sum(count(*)) over (order by date) // " ~ var('batch_rows') ~ " as slice"
+        ~ " select date, sum(count(*)) over (order by date) // getvariable('batch_rows') as slice"
         ~ " from " ~ model ~ " where date is not null group by date) group by slice"
     ).rows -%}
     {%- if slices | length < 2 -%}{{ return('true') }}{%- endif -%}

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from lake.settings import PROJECT
+from tests.conftest import PARSED
 from tests.forked import forking
 
 
@@ -39,7 +40,7 @@ def call(arguments: list[str], environment: dict[str, str], output: Path) -> Non
 
 
 class Dbt:
-    """Runs dbt on a lake; parsed files are shared between the runs of one session."""
+    """Runs dbt on a lake, by default as `quantmini` does on one that is not shared."""
 
     def __init__(self, target: Path, environment: dict[str, str] | None = None) -> None:
         self.target = target
@@ -55,9 +56,11 @@ class Dbt:
             "QUANTMINI_BATCH_ROWS": str(batch_rows),
             "DBT_TARGET_PATH": str(self.target),
             "DBT_LOG_PATH": str(self.target),
+            PARSED: os.environ[PARSED],
             **self.environment,
         }
-        words = ["--quiet", *arguments]
+        target = [] if "--target" in arguments else ["--target", "local"]
+        words = ["--quiet", *arguments, *target]
         process = self.context.Process(target=call, args=(words, environment, self.output))
         process.start()
         return process
@@ -89,5 +92,5 @@ class Dbt:
 
 
 @pytest.fixture(scope="session")
-def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+def dbt(tmp_path_factory: pytest.TempPathFactory, parsed: None) -> Dbt:
     return Dbt(tmp_path_factory.mktemp("dbt"))

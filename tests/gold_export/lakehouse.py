@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import pyarrow as pa
@@ -17,17 +20,35 @@ from lake.maintenance.compact import compact
 from tests.gold_export import actions, market
 
 
+def attached(layout: Layout) -> duckdb.DuckDBPyConnection:
+    """A new connection to the lake."""
+    con = duckdb.connect(config={"threads": 2})
+    con.execute("set timezone = 'UTC'")
+    install_extensions(con)
+    con.execute(attach_sql(layout, read_only=False))
+    return con
+
+
+@cache
+def empty_catalog() -> bytes:
+    """A lake without tables; to make one takes half a second."""
+    with TemporaryDirectory() as folder:
+        layout = Layout(Path(folder))
+        layout.catalog.parent.mkdir()
+        with attached(layout) as con:
+            con.execute("create schema lake.silver; create schema lake.metadata")
+        return layout.catalog.read_bytes()
+
+
 class Lakehouse:
     """One connection that writes the lake and reads what is published."""
 
     def __init__(self, layout: Layout) -> None:
         layout.catalog.parent.mkdir(parents=True, exist_ok=True)
+        layout.catalog.write_bytes(empty_catalog())
         self.layout = layout
-        self.con = duckdb.connect(config={"threads": 2})
-        self.con.execute("set timezone = 'UTC'")
-        install_extensions(self.con)
-        self.con.execute(attach_sql(layout, read_only=False))
-        self.run("create schema lake.silver", "create schema lake.metadata", "create schema silver")
+        self.con = attached(layout)
+        self.run("create schema silver")
 
     def run(self, *statements: str, **tables: pa.Table) -> None:
         """Run statements, which make one snapshot of the lake each."""
@@ -40,12 +61,14 @@ class Lakehouse:
         """A new table, whose files hold a month each."""
         name, table = f"lake.silver.{dataset}", market.as_arrow(dataset, rows)
         self.run(
+            "begin",
             f"drop table if exists {name}",
             f"create table {name} as from incoming limit 0",
             f"alter table {name} set partitioned by (year(date), month(date))",
+            f"insert into {name} from incoming",
+            "commit",
             incoming=table,
         )
-        self.run(f"insert into {name} from incoming", incoming=table)
 
     def replace(self, dataset: str, rows: list[market.Row], gone: list[market.Row] = []) -> None:  # noqa: B006
         """Delete the rows with the keys of both lists and insert the first: one snapshot."""

@@ -27,6 +27,7 @@ NAMES = (
     "TimeZone",
 )
 QUESTION = "select " + ", ".join(f"current_setting('{name}') as {name}" for name in NAMES)
+JSON = ("--output", "json", "--log-format", "text")
 LIMITS = profile.Limits("streaming", 2.0, 1, 2, 50_000, 1 << 22)
 FREE = 10 * 1024 * engine.MIB
 
@@ -60,7 +61,7 @@ def test_dbt(tmp_path):
     layout = Layout(tmp_path)
     dbt = str(Path(sys.executable).with_name("dbt"))
     process = subprocess.run(
-        [dbt, "--quiet", "show", "--inline", QUESTION, "--output", "json", "--log-format", "text"],
+        [dbt, "--quiet", "show", "--target", "local", *("--inline", QUESTION), *JSON],
         env=os.environ | environment(layout, LIMITS),
         cwd=DBT_PROJECT,
         capture_output=True,

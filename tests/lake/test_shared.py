@@ -30,7 +30,7 @@ from lake.errors import LakeBusy, NotBuilt, SourceUnavailable
 from lake.layout import Layout
 from lake.lock import descriptors, writing
 from lake.profile import limits_for
-from tests.conftest import quantmini
+from tests.conftest import PARSED, parse, quantmini
 from tests.dbt_project.bronze import silver, write_day, write_splits
 from tests.dbt_project.conftest import Dbt
 from tests.flows.counts import csv_rows
@@ -55,10 +55,13 @@ def shared(
     port: int,
     s3_server: Server,
     request: pytest.FixtureRequest,
+    common_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> SharedLake:
     """An empty lake that machines share; this process has its settings."""
+    if request.node.get_closest_marker("slow"):
+        monkeypatch.setenv(PARSED, str(parse(common_folder, "shared")))
     name = f"lake-{abs(hash(request.node.name))}"
     made = shared_lake(port, s3_server, name)
     monkeypatch.setenv("QUANTMINI_LAKE", str(tmp_path / "reader"))
@@ -96,7 +99,10 @@ def restate_and_add(source: Path, later: Path, names: list[str]) -> None:
 
 @pytest.mark.slow(170)
 def test_two_machines_write_at_once_and_readers_see_whole_snapshots(
-    shared: SharedLake, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    shared: SharedLake,
+    common_folder: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     names = ["stocks_daily", "options_minute"]
     later, source = tmp_path / "later", tmp_path / "market"
@@ -146,7 +152,8 @@ def test_two_machines_write_at_once_and_readers_see_whole_snapshots(
     for name, layout in zip(names, (one, two), strict=True):
         dataset = DATASETS[name]
         shutil.copytree(layout.bronze_folder(dataset), local.bronze_folder(dataset))
-    alone = Dbt(tmp_path_factory.mktemp("dbt"), dict.fromkeys(shared.environment, ""))
+    local_lake = dict.fromkeys(shared.environment, "") | {PARSED: str(parse(common_folder))}
+    alone = Dbt(tmp_path_factory.mktemp("dbt"), local_lake)
     models = ("build", "--exclude-resource-type", "test", "unit_test", "--select")
     assert alone(local.root, *models, *(f"@{name}" for name in names)).returncode == 0
     built = {name: rows for name, rows in silver(local.root).items() if rows}

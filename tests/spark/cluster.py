@@ -16,6 +16,7 @@ from typing import IO
 import pyspark
 
 from lake.settings import PROJECT
+from tests.conftest import PARSED
 
 SPARK = Path(pyspark.__file__).parent
 # One core for each of two workers; small data wants few partitions and little compiled code.
@@ -92,6 +93,7 @@ def serve(connection: Connection, environment: dict[str, str], output: Path) -> 
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.environ.update(environment)
+    del os.environ[PARSED]  # It is of DuckDB's target.
     os.chdir(PROJECT / "dbt_project")
     from dbt.cli.main import dbtRunner
 
