@@ -11,6 +11,7 @@ import typer
 
 from flows.output import Json, finish
 from flows.profiling import Profile
+from flows.request import Request
 from lake.errors import UsageError
 from lake.settings import Settings, load
 
@@ -65,6 +66,7 @@ def synced(
     if settings.api_key is None or not settings.api_key.get_secret_value().strip():
         raise UsageError("no API key: set POLYGON_API_KEY, then `quantmini reference sync`")
     # The client takes half a second to import, which other commands need not wait for.
+    from flows.alerts import watched
     from flows.progress import call
     from flows.recording import recorded
     from ingest.reference.api import Api
@@ -78,18 +80,23 @@ def synced(
         retries=source.max_retries,
         pause=source.retry_delay_seconds,
     )
-    layout = settings.lake.layout()
-    with recorded(settings, "reference sync") as recording, progress() as on_page:
-        fetch = partial(
-            sync_tables,
-            full=full,
-            events=events,
-            memory_limit=bounds.duckdb_memory,
-            threads=bounds.max_workers,
-            on_page=on_page,
-        )
-        report = recording.measured(call)("reference", fetch, layout, api, tables)
-        return recording.outcome(report.as_dict())
+    # Other tables are another command, whose success is no recovery of this one.
+    asked = Request(settings, [], command=" ".join(["reference sync", *tables]))
+
+    def work() -> dict[str, Any]:
+        with recorded(settings, "reference sync") as recording, progress() as on_page:
+            fetch = partial(
+                sync_tables,
+                full=full,
+                events=events,
+                memory_limit=bounds.duckdb_memory,
+                threads=bounds.max_workers,
+                on_page=on_page,
+            )
+            report = recording.measured(call)("reference", fetch, asked.layout, api, tables)
+            return recording.outcome(report.as_dict())
+
+    return watched(asked, work)
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 It attaches the lake that the settings name, with DuckDB's settings and extensions as everywhere in
 this project, makes its folders, and leaves the exchange calendar there, so that it is never a stale
-copy. SQL knows the lake's folder, the configured features and the size of a batch as variables: nothing
-that dbt parses depends on them, nor on the memory of this night.
+copy. SQL knows the lake's folder, the configured features and the size of a batch as variables:
+nothing that dbt parses depends on them, nor on the memory of this night.
 """
 
 from __future__ import annotations
@@ -23,14 +23,10 @@ from lake.errors import UsageError
 from lake.settings import load as load_settings
 from lake.sql import quoted
 
-
 # Without the variables, which `quantmini` sets from the system profile (flows/dbt.py).
-DEFAULTS = {
-    "QUANTMINI_MEMORY_LIMIT": "4GB",
-    "QUANTMINI_THREADS": "2",
-    # A batch of days is cut at this many rows, so that a first build of years stays in memory.
-    "QUANTMINI_BATCH_ROWS": "4000000",
-}
+MEMORY_LIMIT, THREADS = "4GB", 2
+# A batch of days is cut at this many rows, so that a first build of years stays in memory.
+BATCH_ROWS = 4_000_000
 
 
 class Plugin(BasePlugin):
@@ -49,12 +45,13 @@ class Plugin(BasePlugin):
         """Runs before DuckDB starts."""
         settings = load_settings()
         self._layout = settings.lake.layout()
-        memory, threads, rows = (os.environ.get(name, DEFAULTS[name]) for name in DEFAULTS)
-        config |= engine.config(memory, int(threads), self._layout.temp)
+        memory = os.environ.get("QUANTMINI_MEMORY_LIMIT", MEMORY_LIMIT)
+        threads = _count("QUANTMINI_THREADS", THREADS)
+        config |= engine.config(memory, threads, self._layout.temp)
         self._variables = {
             "lake": quoted(str(self._layout.root)),
             "features": quoted(json.dumps(settings.features)),
-            "batch_rows": str(int(rows)),
+            "batch_rows": str(_count("QUANTMINI_BATCH_ROWS", BATCH_ROWS)),
         }
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
@@ -76,3 +73,11 @@ class Plugin(BasePlugin):
         if not self._knows_changes:
             changes.define(cursor)
             self._knows_changes = True
+
+
+def _count(name: str, default: int) -> int:
+    """The value of a variable, which has to be a number of at least one."""
+    value = os.environ.get(name, str(default))
+    if not value.isascii() or not value.isdigit() or not int(value):
+        raise UsageError(f"{name} {value}: give a whole number from 1 on")
+    return int(value)

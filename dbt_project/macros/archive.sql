@@ -6,6 +6,11 @@
     {{- return('archive/expired_options/' ~ dataset ~ '/') -}}
 {% endmacro %}
 
+{% macro archived_file(dataset) %}
+    {#- SQL of the path of an entry of the ledger. -#}
+    {{- return(in_lake(archive_folder(dataset)) ~ ' || file') -}}
+{% endmacro %}
+
 {% macro has_archive(dataset) %}
     {#- Only a lake of one machine has one, and only once something was archived. -#}
     {%- set own = execute and target.type == 'duckdb' and target.name != 'shared' and dataset.startswith('options') -%}
@@ -21,7 +26,7 @@
     {#- The files of the archive that count; none on most lakes. -#}
     {%- if not has_archive(dataset) -%}{{ return([]) }}{%- endif -%}
     {%- set found = run_query(
-        "select " ~ in_lake(archive_folder(dataset)) ~ " || file, file in (select parse_filename(file) from glob("
+        "select " ~ archived_file(dataset) ~ ", file in (select parse_filename(file) from glob("
         ~ in_lake(archive_folder(dataset) ~ '*.parquet') ~ ")) from lake.metadata.archived where "
         ~ archived_now(dataset) ~ " order by file"
     ) -%}
@@ -63,7 +68,7 @@
     {% set days = run_query("select date::varchar, file from pending").rows %}
     {% set bronze = days | map(attribute=1) | select | list %}
     {% set sql %}
-    select {{ in_lake(archive_folder(dataset)) }} || file as file from lake.metadata.archived
+    select {{ archived_file(dataset) }} as file from lake.metadata.archived
     where {{ archived_now(dataset) }} and month in (
         select distinct date_trunc('month', {{ expiration('ticker') }})::date
         from (

@@ -13,6 +13,7 @@ import pytest
 from flows.dbt import DBT_PROJECT, environment
 from lake import engine, profile
 from lake.catalog import connect
+from lake.errors import UsageError
 from lake.layout import Layout
 from lake.settings import PROJECT
 from lake.settings.lake import Lake
@@ -74,6 +75,18 @@ def test_dbt(tmp_path):
     assert re.fullmatch(r"[\d.]+ [GT]iB", row.pop("max_temp_directory_size"))
     wanted = dict(zip(NAMES, expected(layout, False), strict=True))
     assert row == {name: wanted[name] for name in NAMES if name != "max_temp_directory_size"}
+
+
+@pytest.mark.slow(20)
+@pytest.mark.parametrize("value", ["0", "-1", "two", "2.5", ""])
+def test_a_limit_that_is_no_number(monkeypatch, value):
+    """Slow since it imports dbt."""
+    from lake.dbt_plugin import Plugin
+
+    monkeypatch.setenv("QUANTMINI_THREADS", value)
+    plugin = Plugin("dbt_plugin", {})
+    with pytest.raises(UsageError, match=rf"QUANTMINI_THREADS {re.escape(value)}: give a whole"):
+        plugin.update_connection_config(None, {})
 
 
 def test_spark_and_the_settings_have_one_default():

@@ -14,6 +14,7 @@ from flows.cli import main
 from ingest.reference.api import Api
 from lake.layout import Layout
 from tests.conftest import quantmini
+from tests.flows.webhook import webhook
 from tests.ingest.reference.conftest import rows, split
 from tests.ingest.reference.server import KEY, Fault, Vendor
 
@@ -73,6 +74,22 @@ def test_a_failure_is_exit_1_and_the_key_shows_nowhere(
     files = [path for path in layout.root.rglob("*") if path.is_file()]
     assert files
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+
+
+def test_a_failure_and_its_end_are_told(command: Command, server: Vendor) -> None:
+    with webhook() as hook:
+        urls = {"QUANTMINI_ALERTS__URLS": hook.url}
+        server.fail("splits", Fault(403))
+        assert command("splits", **urls).returncode == 1
+        # Others that go well are not the end of it.
+        assert command("ticker_types", **urls).returncode == 0
+        for _ in range(2):
+            assert command("splits", **urls).returncode == 0
+    assert hook.titles() == [
+        "quantmini reference sync splits failed",
+        "quantmini reference sync splits goes well again",
+    ]
+    assert "splits: " in hook.messages[0]["message"]
 
 
 def test_a_client_does_not_show_its_key() -> None:
