@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -69,14 +68,13 @@ def write_day(
     )
 
 
-@contextmanager
-def attached(root: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The lake as it stands, whatever is published."""
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        install_extensions(connection)
-        connection.execute(attach_sql(Layout(root), read_only=read_only))
-        yield connection
+def attached(root: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """A connection to the lake as it stands, whatever is published."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    install_extensions(connection)
+    connection.execute(attach_sql(Layout(root), read_only=read_only))
+    return connection
 
 
 def silver(root: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -118,6 +116,18 @@ def write_splits(root: Path, splits: dict[tuple[str, date], tuple[float, float]]
         "split_to": pl.Float64,
     }
     _write_reference(root, "splits", pl.DataFrame(rows, schema, orient="row"))
+
+
+def published_splits(market: Path) -> dict[tuple[str, date], tuple[float, float]]:
+    """The splits of a generated market, as `write_splits` takes them."""
+    answer = json.loads((market / "reference/splits.json").read_text(encoding="utf-8"))
+    return {
+        (fact["ticker"], date.fromisoformat(fact["execution_date"])): (
+            float(fact["split_from"]),
+            float(fact["split_to"]),
+        )
+        for fact in answer["results"]
+    }
 
 
 def write_dividends(root: Path, dividends: dict[tuple[str, date], float]) -> None:

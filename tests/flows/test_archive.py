@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +13,7 @@ import lake
 from flows.archiving import archive_stage
 from flows.exporting import export_stage
 from flows.request import Request
+from gold_export.versions import STATE
 from lake import catalog
 from lake.archive import NAMES
 from lake.datasets import DATASETS, pick
@@ -23,6 +23,7 @@ from lake.maintenance.verify import silver_against_bronze
 from lake.settings import Settings, load
 from lake.settings.lake import Lake as Place
 from tests.conftest import Ran, quantmini
+from tests.gold_export.conftest import contents
 
 MONTHS = {"QUANTMINI_MAINTENANCE__EXPIRED_OPTIONS_MONTHS": "1"}
 
@@ -36,13 +37,10 @@ def rows(layout: Layout) -> dict[str, list[Any]]:
         }
 
 
-def content(store: Path) -> dict[str, str]:
-    """All files of a Qlib store but its state, which names the snapshot."""
-    return {
-        str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(store.rglob("*"))
-        if path.is_file() and path.name != "export.json"
-    }
+def content(layout: Layout) -> dict[str, bytes]:
+    """All files of the store of options but its state, which names the snapshot."""
+    found = contents(layout.gold("options"))
+    return {name: held for name, held in found.items() if name != STATE}
 
 
 def exported(layout: Layout) -> dict[str, Any]:
@@ -56,7 +54,7 @@ def exported(layout: Layout) -> dict[str, Any]:
 @pytest.mark.slow(60)
 def test_archived_options_are_missed_by_nobody(ran: Ran, tmp_path: Path) -> None:
     layout = Layout(shutil.copytree(ran.layout.root, tmp_path / "lake", symlinks=True))
-    before, gold = rows(layout), content(layout.gold("options").resolve())
+    before, gold = rows(layout), content(layout)
 
     ended = quantmini(layout.root, "maintain", "archive", "--json", **MONTHS)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -80,7 +78,7 @@ def test_archived_options_are_missed_by_nobody(ran: Ran, tmp_path: Path) -> None
 
     # A store that is updated and one made anew are the same as before.
     assert exported(layout)["incremental"]
-    assert content(layout.gold("options").resolve()) == gold
+    assert content(layout) == gold
     layout.gold("options").unlink()
     shutil.rmtree(layout.gold_versions("options"))
     [path, *_] = sorted(layout.expired_options("options_daily").iterdir())
@@ -92,7 +90,7 @@ def test_archived_options_are_missed_by_nobody(ran: Ran, tmp_path: Path) -> None
     )
     (tmp_path / path.name).rename(path)
     assert not exported(layout)["incremental"]
-    assert content(layout.gold("options").resolve()) == gold
+    assert content(layout) == gold
     with catalog.connect(layout, "1GB", 2) as opened:
         for name in NAMES:
             _, differences = silver_against_bronze(opened, layout, DATASETS[name])

@@ -7,8 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -20,8 +18,11 @@ from lake.layout import Layout
 from lake.lock import descriptors, writing
 from tests.conftest import Ran, quantmini
 from tests.flows.counts import csv_rows, silver_rows
+from tests.processes import until
 
 NAME = "stocks_daily"
+# Seconds between two looks at what may be over in a moment.
+SOON = 0.005
 
 
 def started(lake: Path, source: Path) -> psutil.Popen:
@@ -34,15 +35,6 @@ def started(lake: Path, source: Path) -> psutil.Popen:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def until(process: psutil.Popen, reached: Callable[[], object]) -> None:
-    """Wait for something that the process does; it must not end before."""
-    deadline = time.monotonic() + 600
-    while not reached():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def stopped(process: psutil.Popen) -> None:
@@ -67,11 +59,11 @@ def test_sigterm_in_each_stage_and_two_runs_at_once(ran: Ran, tmp_path: Path) ->
     layout = Layout(lake)
 
     in_ingest = started(lake, source)
-    until(in_ingest, lambda: layout.bronze_files(DATASETS[NAME]))
+    until(lambda: layout.bronze_files(DATASETS[NAME]), in_ingest, pause=SOON)
     stopped(in_ingest)
 
     in_dbt = started(lake, source)
-    until(in_dbt, layout.catalog.exists)
+    until(layout.catalog.exists, in_dbt, pause=SOON)
     second = quantmini(lake, "run", NAME, "--source", str(source))
     assert second.returncode == 1
     assert f"process {in_dbt.pid} is writing to {lake}" in second.stderr
@@ -79,8 +71,8 @@ def test_sigterm_in_each_stage_and_two_runs_at_once(ran: Ran, tmp_path: Path) ->
     assert not layout.published.exists()
 
     in_export = started(lake, source)
-    until(in_export, in_export.children)
-    until(in_export, lambda: not in_export.children())
+    until(in_export.children, in_export, pause=SOON)
+    until(lambda: not in_export.children(), in_export, pause=SOON)
     stopped(in_export)
     assert layout.published.exists()
 

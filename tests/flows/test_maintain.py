@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from flows.maintain import words
 from gold_export.options import STORES
 from ingest.bronze import FOOTER_KEY
 from lake import catalog
@@ -62,6 +63,14 @@ def test_upkeep_leaves_what_is_served_and_gold_as_it_was(ran: Ran, lake: Layout)
     assert all(facts["days"] == 25 for facts in done["verify"]["bronze"].values())
     assert {store["store"] for store in done["verify"]["gold"]} == set(STORES)
     assert done["verify"]["unknown_files"] == []
+    said = words({"actions": [*done.values()], "failed": []}).splitlines()
+    assert said[0] == "archive: landing is kept (maintenance.landing)"
+    assert said[1].startswith(f"expire: {done['expire']['dropped']:,} snapshots dropped, ")
+    assert said[2] == "compact: nothing to do"
+    rows = done["verify"]["silver"]["stocks_daily"]
+    text = f"25 days of landing converted again; {rows:,} rows of silver compared with bronze"
+    assert f"verify: stocks_daily {text}" in said
+    assert sum(line.startswith("verify: gold ") for line in said) == len(STORES)
     again = quantmini(lake.root, "run", "--source", str(ran.source))
     assert again.stdout.startswith("nothing to do"), again.stdout
 
@@ -142,6 +151,9 @@ def test_rebuilt_from_bronze_when_the_catalog_is_damaged(ran: Ran, lake: Layout)
     assert set(facts["verdicts"].values()) == {"passed"}
     assert (Path(facts["set_aside"]) / "catalog.sqlite").exists()
     assert facts["removed_files"] > 0
+    said = words({"actions": [facts], "failed": []})
+    assert said.startswith("rebuild: stocks_daily passed, ")
+    assert f"the old catalog is in {facts['set_aside']}, " in said
     assert served(lake) == before
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -28,7 +27,7 @@ from lake.settings import Settings
 from lake.settings.lake import Lake
 from lake.settings.processing import Processing
 from tests.conftest import Ran
-from tests.dbt_project.bronze import write_splits
+from tests.dbt_project.bronze import published_splits, write_splits
 from tests.gold_export.conftest import contents
 
 NAMES = ["stocks_daily", "options_daily"]
@@ -82,19 +81,6 @@ def publish(market: Path, bucket: Path, night: date) -> None:
                 target.write_bytes(content)
 
 
-def land_splits(market: Path, lake: Path) -> None:
-    """What `reference sync` would leave."""
-    answer = json.loads((market / "reference/splits.json").read_text("utf-8"))
-    splits = {
-        (row["ticker"], date.fromisoformat(row["execution_date"])): (
-            float(row["split_from"]),
-            float(row["split_to"]),
-        )
-        for row in answer["results"]
-    }
-    write_splits(lake, splits)
-
-
 def request(lake: Path, source: Path, *, whole: bool = True) -> Request:
     processing = Processing(enable_enrichment=whole)
     settings = Settings(lake=Lake(root=lake), processing=processing)
@@ -141,7 +127,7 @@ def test_a_month_of_nights_ends_as_one_backfill(
     for night in NIGHTS:
         publish(market, bucket, night)
         if night == MENDED:
-            land_splits(market, lake)
+            write_splits(lake, published_splits(market))
         monkeypatch.setattr(
             ingesting, "DirectorySource", Away if night in OUTAGE else DirectorySource
         )
@@ -150,7 +136,7 @@ def test_a_month_of_nights_ends_as_one_backfill(
     assert_told(told)
 
     final = request(tmp_path / "at-once", bucket)
-    land_splits(market, final.layout.root)
+    write_splits(final.layout.root, published_splits(market))
     document = run_months(replace(final, start=NIGHTS[0], end=NIGHTS[-1], command="backfill"))
     assert not has_failed(document)
     grown, built = layers(Layout(lake)), layers(final.layout)

@@ -6,11 +6,9 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from os.path import basename
@@ -47,6 +45,7 @@ from lake.settings import PROJECT
 from tests.conftest import Ran, quantmini
 from tests.flows.webhook import Webhook, webhook
 from tests.gold_export.conftest import contents
+from tests.processes import free_port, until
 
 pytestmark = pytest.mark.slow(110)
 
@@ -57,16 +56,6 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("market")
     write_sample_market(folder, sessions=2, symbols=2, strikes=1, first=date(2024, 5, 31))
     return folder
-
-
-def until(reached: Callable[[], Any], process: subprocess.Popen[bytes] | None = None) -> Any:
-    """Ask again until there is an answer; a process that has to give it must not end before."""
-    deadline = time.monotonic() + 600
-    while not (answer := reached()):
-        assert process is None or process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return answer
 
 
 @contextmanager
@@ -88,9 +77,7 @@ def running(log: Path, *words: str, **environment: str) -> Iterator[subprocess.P
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The variables by which a process finds the one server of these tests."""
     home = tmp_path_factory.mktemp("prefect")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     address = f"http://127.0.0.1:{port}/api"
     variables = {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     words = ("server", "start", "--host", "127.0.0.1", "--port", port)
@@ -278,6 +265,21 @@ def test_one_writer_at_a_time(server: dict[str, str], tmp_path: Path) -> None:
             held = client.read_global_concurrency_limit_by_name(tasks.SLOT)
             assert (held.limit, held.active_slots) == (1, 1)
         assert client.read_global_concurrency_limit_by_name(tasks.SLOT).active_slots == 0
+
+
+def test_a_run_is_a_flow_where_a_server_is_configured(
+    server: dict[str, str], market: Path, tmp_path: Path
+) -> None:
+    with get_client(sync_client=True) as client:
+        before = {run.id for run in client.read_flow_runs()}
+        words = ("run", "stocks_daily", "--source", str(market), "--json")
+        bronze_only = {"QUANTMINI_PROCESSING__ENABLE_ENRICHMENT": "false"}
+        done = quantmini(tmp_path, *words, **server, **bronze_only)
+        assert done.returncode == 0, done.stderr
+        assert len(json.loads(done.stdout)["ingested"]) == 2
+        [run] = [run for run in client.read_flow_runs() if run.id not in before]
+    assert run.state.is_completed()
+    assert run.parameters["datasets"] == ["stocks_daily"]
 
 
 def test_a_run_does_its_work_without_a_server_that_is_down(market: Path, tmp_path: Path) -> None:

@@ -8,25 +8,15 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import duckdb
 import pyarrow as pa
 
 from lake import archive
-from lake.attaching import attach_sql, install_extensions
 from lake.datasets import DATASETS
 from lake.layout import Layout
 from lake.maintenance import snapshots
 from lake.maintenance.compact import compact
+from tests.dbt_project.bronze import attached
 from tests.gold_export import actions, market
-
-
-def attached(layout: Layout) -> duckdb.DuckDBPyConnection:
-    """A new connection to the lake."""
-    con = duckdb.connect(config={"threads": 2})
-    con.execute("set timezone = 'UTC'")
-    install_extensions(con)
-    con.execute(attach_sql(layout, read_only=False))
-    return con
 
 
 @cache
@@ -35,7 +25,7 @@ def empty_catalog() -> bytes:
     with TemporaryDirectory() as folder:
         layout = Layout(Path(folder))
         layout.catalog.parent.mkdir()
-        with attached(layout) as con:
+        with attached(layout.root, read_only=False) as con:
             con.execute("create schema lake.silver; create schema lake.metadata")
         return layout.catalog.read_bytes()
 
@@ -47,7 +37,7 @@ class Lakehouse:
         layout.catalog.parent.mkdir(parents=True, exist_ok=True)
         layout.catalog.write_bytes(empty_catalog())
         self.layout = layout
-        self.con = attached(layout)
+        self.con = attached(layout.root, read_only=False)
         self.run("create schema silver")
 
     def run(self, *statements: str, **tables: pa.Table) -> None:

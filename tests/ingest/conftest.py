@@ -17,6 +17,7 @@ import pytest
 from ingest.source import DirectorySource
 from lake.datasets import DATASETS, Dataset
 from lake.layout import Layout
+from tests.processes import free_port
 
 HEADER = "ticker,volume,open,close,high,low,window_start,transactions"
 DAY = date(2024, 6, 10)
@@ -93,9 +94,7 @@ class Server:
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """`rclone serve s3`: signature v4, ETags that are the MD5 of the content."""
     root = tmp_path_factory.mktemp("s3")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     words = f"serve s3 --auth-key {KEY},{SECRET} --addr 127.0.0.1:{port} --dir-cache-time 1ms"
     rclone = Path(sys.executable).with_name("rclone")
     with (root / "log").open("wb") as log:

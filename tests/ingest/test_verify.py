@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -108,3 +109,20 @@ def test_old_landing_is_put_away_and_still_checked(con, bucket, layout, drop):
     assert checked(con, layout) == Checked(1 if drop else 2, 1 if drop else 0, [])
     # It is not fetched again either.
     assert not ingest(layout, bucket.source, [MINUTES]).ingested
+
+
+def test_an_archive_on_another_disk_gets_a_copy(bucket, layout, monkeypatch):
+    assert not ingest(layout, bucket.source, [MINUTES]).failed
+    source, target = layout.landing(MINUTES, DAY), layout.historical(MINUTES, DAY)
+    content, rename = source.read_bytes(), Path.replace
+
+    def replace(path: Path, to: Path) -> Path:
+        if path == source:
+            raise OSError(errno.EXDEV, "another disk")
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    assert put_away(layout, NEXT, drop=False) == (1, len(content))
+    assert target.read_bytes() == content
+    assert not source.exists()
+    assert list(target.parent.iterdir()) == [target]

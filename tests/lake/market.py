@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
-from lake.attaching import attach_sql, install_extensions
 from lake.files import write_json
 from lake.layout import Layout
 from lake.maintenance.snapshots import newest
+from tests.dbt_project.bronze import attached
 
 SYMBOLS = ["AAPL", "AAPLx", "NA", "NAN", "NULL", "O'K", "TRUE", "aapl"]
 FIRST, LAST, MISSING = "2024-06-03", "2024-06-28", "2024-06-12"
@@ -67,16 +65,6 @@ TABLES = {
 }
 
 
-@contextmanager
-def writing(layout: Layout) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The lake as the nightly run has it."""
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        install_extensions(connection)
-        connection.execute(attach_sql(layout, read_only=False))
-        yield connection
-
-
 def publish(layout: Layout, connection: duckdb.DuckDBPyConnection, run: str) -> int:
     """Publish every table as it is now."""
     snapshot = newest(connection)
@@ -89,7 +77,7 @@ def make(root: Path) -> Layout:
     layout = Layout(root)
     folder = layout.watermarks("stocks").parent
     folder.mkdir(parents=True)
-    with writing(layout) as connection:
+    with attached(layout.root, read_only=False) as connection:
         connection.execute("CREATE SCHEMA lake.silver; CREATE SCHEMA lake.metadata")
         connection.execute("CREATE TEMP TABLE names (symbol VARCHAR)")
         connection.executemany("INSERT INTO names VALUES (?)", [[name] for name in SYMBOLS])

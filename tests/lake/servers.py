@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ import pytest
 from psycopg import sql
 
 from tests.ingest.conftest import KEY, SECRET, Server
+from tests.processes import free_port
 
 PASSWORD = "a pass/word"
 # Nothing of it outlives the tests, so it need not wait for the disk.
@@ -45,9 +45,7 @@ def postgres() -> Iterator[int]:
     if user:
         for path in (base, password):
             shutil.chown(path, user)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     words = "-U lake -A scram-sha-256 -E UTF8 --locale=C --no-sync --pwfile"
     subprocess.run(
         [folder / "initdb", "-D", base / "data", *words.split(), password],

@@ -17,8 +17,9 @@ from lake.archive import LEDGER, files
 from lake.errors import QueryFailed
 from lake.layout import Layout
 from lake.maintenance import expired
+from tests.dbt_project.bronze import attached
 from tests.forked import forking
-from tests.lake.market import publish, writing
+from tests.lake.market import publish
 
 NAME, JUNE = "options_daily", date(2024, 6, 1)
 LATER = datetime.now(UTC) + timedelta(days=2)
@@ -32,7 +33,7 @@ def rows(layout: Layout, schema: str = "archive") -> list[tuple[object, ...]]:
 def archive(root: Path) -> expired.Month:
     """June leaves silver."""
     layout = Layout(root)
-    with writing(layout) as connection:
+    with attached(layout.root, read_only=False) as connection:
         served = catalog.published(layout)[NAME]
         return expired.archive(connection, layout, NAME, served, JUNE)
 
@@ -43,13 +44,13 @@ def on_disk(layout: Layout) -> list[Path]:
 
 def test_readers_move_with_what_is_published(own: Layout) -> None:
     before = rows(own)
-    with writing(own) as connection:
+    with attached(own.root, read_only=False) as connection:
         assert expired.due(connection, [NAME, "stocks_daily"], JUNE) == []
         assert expired.due(connection, [NAME], date(2024, 7, 1)) == [(NAME, JUNE)]
     assert archive(own.root).rows == len(before)
     # Nobody sees it before it is published.
     assert rows(own) == rows(own, "silver") == before
-    with writing(own) as connection:
+    with attached(own.root, read_only=False) as connection:
         publish(own, connection, "second")
     assert rows(own, "silver") == []
     assert rows(own) == before
@@ -60,7 +61,7 @@ def test_readers_move_with_what_is_published(own: Layout) -> None:
 
 
 def test_what_is_not_published_stays(own: Layout) -> None:
-    with writing(own) as connection:
+    with attached(own.root, read_only=False) as connection:
         connection.execute(
             f"UPDATE lake.silver.{NAME} SET high = high + 1 WHERE date = '2024-06-03'"
         )
@@ -70,7 +71,7 @@ def test_what_is_not_published_stays(own: Layout) -> None:
 
 def test_a_missing_file_fails_its_own_queries_alone(own: Layout) -> None:
     archive(own.root)
-    with writing(own) as connection:
+    with attached(own.root, read_only=False) as connection:
         publish(own, connection, "second")
     [path] = on_disk(own)
     path.unlink()
@@ -90,7 +91,7 @@ def test_files_are_deleted_once_nothing_can_need_them(own: Layout) -> None:
     [listed] = on_disk(own)
     for name in ("2024-06.killed.parquet", ".2024-06.killed.parquet.tmp"):
         (listed.parent / name).touch()
-    with writing(own) as connection:
+    with attached(own.root, read_only=False) as connection:
         assert expired.clean(connection, own, LATER) == 2
         connection.execute(f"UPDATE {LEDGER} SET restored = now()")
         # Snapshots from before it came back are still there.
@@ -129,7 +130,7 @@ def test_a_kill_leaves_each_row_in_one_place(own: Layout) -> None:
         process = forking().Process(target=killed, args=(own.root, *moment))
         process.start()
         process.join()
-        with writing(own) as connection:
+        with attached(own.root, read_only=False) as connection:
             newest = publish(own, connection, str(moment))
             counts = files(connection, own, NAME, newest)
         left.add((len(counts), len(on_disk(own))))
@@ -139,6 +140,6 @@ def test_a_kill_leaves_each_row_in_one_place(own: Layout) -> None:
             break
     # A file that does not count is all that a kill left.
     assert (0, 1) in left
-    with writing(own) as connection:
+    with attached(own.root, read_only=False) as connection:
         expired.clean(connection, own, LATER)
     assert on_disk(own) == counts

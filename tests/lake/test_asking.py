@@ -15,7 +15,8 @@ import pytest
 import lake
 from lake import query_cache
 from lake.errors import NotBuilt, Outdated, QueryFailed, UsageError
-from tests.lake.market import FIRST, LAST, MISSING, SPLIT, SYMBOLS, publish, writing
+from tests.dbt_project.bronze import attached
+from tests.lake.market import FIRST, LAST, MISSING, SPLIT, SYMBOLS, publish
 
 JUNE = ("2024-06-03", "2024-06-28")
 
@@ -223,7 +224,7 @@ def test_without_splits_nothing_passes_for_adjusted(own):
     with lake.connect(own.root) as db:
         # As a machine that only reads a shared lake: what is published is enough.
         assert 1.0 not in db.bars("AAPL", end=FIRST, adjusted=True).polars()["factor"].to_list()
-    with writing(own) as connection:
+    with attached(own.root, read_only=False) as connection:
         connection.execute("DELETE FROM lake.silver.adjustment_factors")
         publish(own, connection, "second")
     with (
@@ -239,7 +240,7 @@ def test_a_connection_stays_where_it_was_and_functions_follow(own, monkeypatch):
     with lake.connect() as db:
         before = db.sql(count).fetchall()
         assert len(lake.bars("NA").arrow()) == 18
-        with writing(own) as connection:
+        with attached(own.root, read_only=False) as connection:
             connection.execute("DELETE FROM lake.silver.stocks_daily WHERE date > '2024-06-10'")
             assert len(lake.bars("NA").arrow()) == 18
             publish(own, connection, "second")
@@ -250,7 +251,7 @@ def test_a_connection_stays_where_it_was_and_functions_follow(own, monkeypatch):
 
 def test_a_dropped_snapshot_is_told_from_a_wrong_query(own):
     with lake.connect(own.root) as db:
-        with writing(own) as connection:
+        with attached(own.root, read_only=False) as connection:
             connection.execute("DELETE FROM lake.silver.stocks_daily WHERE symbol = 'NA'")
             publish(own, connection, "second")
             connection.execute("CALL ducklake_expire_snapshots('lake', older_than => now())")

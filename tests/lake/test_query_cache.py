@@ -15,7 +15,8 @@ import pytest
 import lake
 from lake import query_cache, records
 from lake.query_cache import QueryCache
-from tests.lake.market import publish, writing
+from tests.dbt_project.bronze import attached
+from tests.lake.market import publish
 
 SUM = "SELECT symbol, sum(close) AS total FROM silver.stocks_daily GROUP BY symbol ORDER BY symbol"
 SLOW = 60.0
@@ -139,7 +140,7 @@ def test_parameters_are_part_of_the_question(own):
 def test_what_was_published_later_is_never_answered_with_what_was_before(own):
     with lake.connect(own.root) as db:
         before = db.sql(SUM).fetchall()
-        with writing(own) as connection:
+        with attached(own.root, read_only=False) as connection:
             connection.execute("DELETE FROM lake.silver.stocks_daily WHERE symbol = 'NA'")
             publish(own, connection, "second")
         with lake.connect(own.root) as newer:

@@ -20,7 +20,8 @@ from lake.attaching import attach_sql, install_extensions
 from lake.errors import Outdated, UsageError
 from lake.layout import Layout
 from lake.market import FEW
-from tests.lake.market import publish, writing
+from tests.dbt_project.bronze import attached
+from tests.lake.market import publish
 
 MINUTES = "lake.silver.stocks_minute"
 # Anew, since DuckLake 1.5.5 looks for a name in no file from before the buckets.
@@ -52,7 +53,7 @@ STEPS = [RENAMED, BUCKETS, JULY, AGAIN, DELETED, CHANGED, COLUMN, MERGED, REWRIT
 
 def change(layout: Layout, steps: list[str], unpublished: Sequence[str] = ()) -> None:
     """Write to silver and publish it; then write more."""
-    with writing(layout) as connection:
+    with attached(layout.root, read_only=False) as connection:
         for step in steps:
             connection.execute(step)
         publish(layout, connection, "changed")
@@ -132,7 +133,7 @@ def test_files_are_looked_up_again_before_maintenance_may_delete_them(own, monke
     change(own, [JULY])
     with lake.connect(own.root) as db:
         late, want = db.bars("TRUE", freq="1min"), bars(db, "TRUE")
-        with writing(own) as connection:
+        with attached(own.root, read_only=False) as connection:
             connection.execute(MERGED)
             connection.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)")
         with pytest.raises(Outdated, match="call lake"):
@@ -162,7 +163,7 @@ def test_contracts_and_their_chain_have_bounds_of_their_own(own, first):
     table = "lake.silver.options_daily"
     spy = "replace(ticker, 'AAPL', 'SPY') AS ticker, 'SPY' AS underlying"
     more = f"INSERT INTO {table} SELECT * REPLACE ({spy}, date + 30 AS date) FROM {table}"
-    with writing(own) as connection:
+    with attached(own.root, read_only=False) as connection:
         connection.execute(more)
         publish(own, connection, "more")
     ticker, day = "O:AAPL240621C00010000", "2024-06-20"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from lake.calendar import write_sessions
 from lake.datasets import DATASETS
 from lake.layout import Layout
 from tests.conftest import Ran
-from tests.dbt_project.bronze import attached, write_contracts, write_splits
+from tests.dbt_project.bronze import attached, published_splits, write_contracts, write_splits
 from tests.dbt_project.conftest import Dbt
 
 pytest.importorskip("pyspark", reason="without the extra: uv sync --extra spark")
@@ -57,14 +56,7 @@ def built(ran: Ran, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]
     base = tmp_path_factory.mktemp("spark")
     lake, warehouse = base / "lake", base / "lake/silver_spark"
     days = list(ran.layout.bronze_files(DATASETS["stocks_daily"]))
-    facts = json.loads((ran.source / "reference/splits.json").read_text(encoding="utf-8"))
-    splits = {
-        (fact["ticker"], date.fromisoformat(fact["execution_date"])): (
-            float(fact["split_from"]),
-            float(fact["split_to"]),
-        )
-        for fact in facts["results"]
-    }
+    splits = published_splits(ran.source)
     assert len(splits) == 2
     contract = pq.read_table(ran.layout.bronze(DATASETS["options_daily"], days[0]))["ticker"][0]
 
