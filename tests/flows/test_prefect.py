@@ -278,7 +278,7 @@ def test_a_run_is_a_flow_where_a_server_is_configured(
         assert done.returncode == 0, done.stderr
         assert len(json.loads(done.stdout)["ingested"]) == 2
         [run] = [run for run in client.read_flow_runs() if run.id not in before]
-    assert run.state.is_completed()
+    assert run.state and run.state.is_completed()
     assert run.parameters["datasets"] == ["stocks_daily"]
 
 
