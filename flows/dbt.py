@@ -46,7 +46,7 @@ def arguments(datasets: list[Dataset], *, audit: bool = False) -> list[str]:
 
 
 def environment(layout: Layout, limits: Limits) -> dict[str, str]:
-    """The variables that profiles.yml and dbt_project.yml read."""
+    """The variables that dbt and its plugin (lake/dbt_plugin.py) read."""
     memory = limits.duckdb_memory
     rows = int(memory.removesuffix("MiB")) * 2**20 // BYTES_PER_BATCH_ROW
     return {

@@ -80,8 +80,9 @@ def synced(
         retries=source.max_retries,
         pause=source.retry_delay_seconds,
     )
-    # Other tables are another command, whose success is no recovery of this one.
-    asked = Request(settings, [], command=" ".join(["reference sync", *tables]))
+    # Other tables or events are another command, whose success is no recovery of this one.
+    named = [*tables, *(f"--events {ticker}" for ticker in events)]
+    asked = Request(settings, [], command=" ".join(["reference sync", *named]))
 
     def work() -> dict[str, Any]:
         with recorded(settings, "reference sync") as recording, progress() as on_page:

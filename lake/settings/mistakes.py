@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 PREFIX = "QUANTMINI_"
-# Variables that are no settings: the log level of stderr, and what dbt's files ask for.
+# Variables that are no settings: the log level of stderr, and what dbt asks for.
 OTHERS = (
     "LOG_LEVEL",
     "MEMORY_LIMIT",
