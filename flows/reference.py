@@ -81,7 +81,7 @@ def synced(
         pause=source.retry_delay_seconds,
     )
     # Other tables or events are another command, whose success is no recovery of this one.
-    named = [*tables, *(f"--events {ticker}" for ticker in events)]
+    named = [*sorted(tables), *(f"--events {ticker}" for ticker in sorted(events))]
     asked = Request(settings, [], command=" ".join(["reference sync", *named]))
 
     def work() -> dict[str, Any]:

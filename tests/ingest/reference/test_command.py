@@ -76,22 +76,6 @@ def test_a_failure_is_exit_1_and_the_key_shows_nowhere(
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
 
 
-def test_a_failure_and_its_end_are_told(command: Command, server: Vendor) -> None:
-    with webhook() as hook:
-        urls = {"QUANTMINI_ALERTS__URLS": hook.url}
-        server.fail("splits", Fault(403))
-        assert command("splits", **urls).returncode == 1
-        # Others that go well are not the end of it.
-        assert command("ticker_types", **urls).returncode == 0
-        for _ in range(2):
-            assert command("splits", **urls).returncode == 0
-    assert hook.titles() == [
-        "quantmini reference sync splits failed",
-        "quantmini reference sync splits goes well again",
-    ]
-    assert "splits: " in hook.messages[0]["message"]
-
-
 def test_a_client_does_not_show_its_key() -> None:
     assert KEY not in repr(Api("http://127.0.0.1:9", KEY))
 
@@ -119,6 +103,36 @@ def here(
         return int(ended.value.code or 0), said.out, said.err
 
     return run
+
+
+def test_a_failure_and_its_end_are_told(
+    here: Callable[..., tuple[int, str, str]], server: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with webhook() as hook:
+        monkeypatch.setenv("QUANTMINI_ALERTS__URLS", hook.url)
+        server.fail("splits", Fault(403))
+        assert here("ticker_types", "splits")[0] == 1
+        # Others that go well are not the end of it, the same in another order are, once.
+        assert here("ticker_types")[0] == 0
+        assert here("--events", "META")[0] == 0
+        for _ in range(2):
+            assert here("splits", "ticker_types")[0] == 0
+    assert hook.titles() == [
+        "quantmini reference sync splits ticker_types failed",
+        "quantmini reference sync splits ticker_types goes well again",
+    ]
+    assert "splits: " in hook.messages[0]["message"]
+
+
+def test_events_alone_are_no_recovery_of_all(
+    here: Callable[..., tuple[int, str, str]], server: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with webhook() as hook:
+        monkeypatch.setenv("QUANTMINI_ALERTS__URLS", hook.url)
+        server.fail("splits", Fault(403))
+        assert here()[0] == 1
+        assert here("--events", "META")[0] == 0
+    assert hook.titles() == ["quantmini reference sync failed"]
 
 
 @pytest.mark.parametrize("key", [None, "", " "])
