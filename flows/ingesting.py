@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Generator
-from pathlib import Path
 
 from flows.progress import bar
 from flows.request import Request
@@ -16,6 +15,7 @@ from ingest.report import IngestReport, Outcome
 from ingest.source import DirectorySource, RemoteFile, Source
 from lake.datasets import Dataset
 from lake.errors import UsageError
+from lake.files import named
 from lake.profile import Limits
 from lake.settings import Settings
 
@@ -55,7 +55,7 @@ def _spread(request: Request, options: ConvertOptions, address: str) -> Spread:
         "keep_landing": request.settings.processing.keep_landing,
     }
     if request.source != "s3":
-        same["source"] = str(Path(request.source).expanduser().resolve())
+        same["source"] = str(named(request.source).resolve())
 
     def spread(portions: list[Portion]) -> Generator[list[Outcome], None, None]:
         pieces = [
@@ -107,7 +107,7 @@ def open_source(settings: Settings, source: str, bounds: Limits) -> Source:
         UsageError: the bucket is asked for without keys, or the folder does not exist.
     """
     if source != "s3":
-        return DirectorySource(Path(source).expanduser())
+        return DirectorySource(named(source))
     if settings.s3_access_key_id is None or settings.s3_secret_access_key is None:
         raise UsageError(
             "no S3 keys: set POLYGON_S3_ACCESS_KEY_ID and POLYGON_S3_SECRET_ACCESS_KEY, "

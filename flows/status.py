@@ -12,8 +12,8 @@ import psutil
 
 from flows import past, storage
 from flows.ailments import problems_of
-from ingest.reference.tables import landed
 from lake import archive, catalog, engine, inventory
+from lake.adjustment import landed
 from lake.calendar import sessions
 from lake.datasets import DATASETS, Dataset
 from lake.errors import QuantminiError

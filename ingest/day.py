@@ -190,6 +190,8 @@ class Run:
         self, dataset: Dataset, known: Provenance, one: Landed, converting: float
     ) -> Outcome:
         day, rows, bad = one.remote.day, known.rows_kept, known.rows_quarantined
+        # The version before, if it was put away, is no source of bronze any more.
+        self.layout.historical(dataset, day).unlink(missing_ok=True)
         seconds = one.seconds + converting
         log.info("%s %s: %d rows in %.2f s", dataset.name, day, rows, seconds)
         return Ingested(dataset.name, day, rows, bad, known.bytes, round(seconds, 3))

@@ -113,16 +113,14 @@ def counted(frame: pl.DataFrame, longest: int) -> Slice | None:
 def _counts(columns: list[pl.Series], longest: int, least: int) -> tuple[list[Counts], int] | None:
     """Counts of columns that share a unit, and its decimals, at least so many."""
     doubles = [column.to_numpy() for column in columns]
-    if least < longest and all(bool(np.all(np.rint(double) == double)) for double in doubles):
-        longest = least
     scale = max(longest, least)
-    found = []
-    for double in doubles:
-        scaled = np.rint(double * 10.0**scale)
-        # Not a number fails both comparisons.
-        if not (scaled.max(initial=0) < EXACT and scaled.min(initial=0) > -EXACT):
-            return None
-        found.append(scaled.astype(np.int64))
+    largest = EXACT / 10.0**scale
+    # Not a number fails both comparisons.
+    if not all(d.max(initial=0) < largest and d.min(initial=0) > -largest for d in doubles):
+        return None
+    if all(bool(np.all(np.rint(double) == double)) for double in doubles):
+        scale = least
+    found = [np.rint(double * 10.0**scale).astype(np.int64) for double in doubles]
     while scale > least and not any(np.any(counts % 10) for counts in found):
         found = [counts // 10 for counts in found]
         scale -= 1

@@ -15,7 +15,7 @@ from ingest.convert import ConvertOptions
 from ingest.day import Run
 from ingest.leftovers import sweep
 from ingest.memory import Guard, MemoryLimits
-from ingest.plan import plan, recorded
+from ingest.plan import Days, plan, recorded
 from ingest.report import (
     NOT_ENTITLED,
     NOT_PUBLISHED,
@@ -29,7 +29,7 @@ from ingest.report import (
 from ingest.source import RemoteFile, Source
 from ingest.together import FILES, suits
 from lake import calendar
-from lake.datasets import Dataset
+from lake.datasets import DATASETS, Dataset
 from lake.errors import NotEntitled, QuantminiError, SourceUnavailable, UsageError
 from lake.layout import Layout
 
@@ -81,8 +81,9 @@ def ingest(
     """
     report = IngestReport()
     work: list[tuple[Dataset, RemoteFile]] = []
+    bronze = {dataset: recorded(layout, dataset) for dataset in datasets}
     for dataset in datasets:
-        files = _missing(layout, source, dataset, start, end, report)
+        files = _missing(source, dataset, bronze[dataset], start, end, report)
         sweep(layout, dataset, files)
         work += [(dataset, file) for file in files]
     portions = list(_portions(work))
@@ -96,19 +97,18 @@ def ingest(
         coming = spread(portions)
     with closing(coming):
         _collect(coming, work, report, on_progress)
-    for asset in sorted({dataset.asset for dataset in datasets}):
-        touched = any(item.dataset.startswith(asset) for item in report.ingested)
-        if touched or not layout.watermarks(asset).exists():
-            watermarks.rebuild(layout, asset, mode)
+    for name in {item.dataset for item in report.ingested}:
+        bronze[DATASETS[name]] = recorded(layout, DATASETS[name])
+    watermarks.update(layout, bronze, mode)
     calendar.write_sessions(layout.sessions)
     report.sort()
     return report
 
 
 def _missing(
-    layout: Layout,
     source: Source,
     dataset: Dataset,
+    bronze: Days,
     start: date | None,
     end: date | None,
     report: IngestReport,
@@ -125,7 +125,7 @@ def _missing(
     except QuantminiError as error:
         report.add(Failed(dataset.name, None, str(error), isinstance(error, SourceUnavailable)))
         return []
-    todo = plan(listed, recorded(layout, dataset), start, end)
+    todo = plan(listed, bronze, start, end)
     for day in todo.up_to_date:
         report.add(Skipped(dataset.name, day, UP_TO_DATE))
     for day in todo.not_published:

@@ -98,8 +98,12 @@ class Guard:
             OutOfMemory: memory is used up, or stayed critical for the whole pause.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._busy < self.workers)
-            self._check()
+            waiting = True
+            while waiting:
+                self._changed.wait_for(lambda: self._busy < self.workers)
+                self._check()
+                # Whoever waited for memory has let others in.
+                waiting = self._busy >= self.workers
             self._busy += 1
         try:
             yield

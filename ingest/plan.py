@@ -13,6 +13,9 @@ from lake import calendar
 from lake.datasets import Dataset
 from lake.layout import Layout
 
+# The provenance of every day in bronze; None where a file has none that is readable.
+Days = dict[date, Provenance | None]
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -29,14 +32,14 @@ class Plan:
     not_published: list[date]
 
 
-def recorded(layout: Layout, dataset: Dataset) -> dict[date, Provenance | None]:
-    """The provenance of every day in bronze; None where a file has none that is readable."""
+def recorded(layout: Layout, dataset: Dataset) -> Days:
+    """What bronze's own files say of themselves."""
     return {day: read_provenance(path) for day, path in layout.bronze_files(dataset).items()}
 
 
 def plan(
     listed: list[RemoteFile],
-    bronze: dict[date, Provenance | None],
+    bronze: Days,
     start: date | None = None,
     end: date | None = None,
     now: datetime | None = None,

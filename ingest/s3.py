@@ -149,9 +149,11 @@ class S3Source:
     def _continue(self, remote: RemoteFile, part: Path) -> None:
         """Append what is missing to a partial file and put it on disk."""
         done = part.stat().st_size if part.exists() else 0
-        wanted: dict[str, Any] = {"Range": f"bytes={done}-"} if done else {}
         if 0 < done == remote.size:
             return
+        # One that is too long has no rest that a server could send.
+        done = done if done < remote.size else 0
+        wanted: dict[str, Any] = {"Range": f"bytes={done}-"} if done else {}
         try:
             answer = self._client.get_object(
                 Bucket=self.bucket, Key=remote.key, IfMatch=f'"{remote.etag}"', **wanted

@@ -11,6 +11,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.bronze import Provenance, read_provenance
@@ -74,7 +75,10 @@ def _accounts(layout: Layout, dataset: Dataset, day: date, path: Path) -> str | 
     if known is None:
         return f"{path} cannot be read or does not say what it was made from{_remedy(path)}"
     quarantine = layout.quarantine(dataset, day)
-    rejected = pq.read_metadata(quarantine).num_rows if quarantine.exists() else 0
+    try:
+        rejected = pq.read_metadata(quarantine).num_rows if quarantine.exists() else 0
+    except (pa.ArrowException, OSError) as error:
+        return f"{quarantine} cannot be read: {error}{_remedy(path)}"
     found, told = (
         (pq.read_metadata(path).num_rows, rejected),
         (known.rows_kept, known.rows_quarantined),

@@ -3,43 +3,54 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
-from ingest.plan import gaps, recorded
+from ingest.plan import Days, gaps, recorded
 from lake.datasets import DATASETS, Dataset
-from lake.files import write_json
+from lake.files import read_json, write_json
 from lake.layout import Layout
 
 
-def rebuild(layout: Layout, asset: Literal["stocks", "options"], mode: str) -> dict[str, Any]:
-    """Write `metadata/<asset>/watermarks.json` from the provenance in bronze.
+def update(layout: Layout, bronze: dict[Dataset, Days], mode: str) -> None:
+    """Bring `metadata/<asset>/watermarks.json` up to bronze, by comparing.
+
+    It holds for each data set of the asset that has bronze files: last_processed_date,
+    last_updated, total_records, processing_mode, and gaps, the sessions inside its range without a
+    file. What a killed run left behind is brought up as well.
 
     Args:
         layout: the lake.
-        asset: which data sets.
-        mode: the processing mode of the run that asks.
-
-    Returns:
-        For each data set of the asset that has bronze files: last_processed_date, last_updated,
-        total_records, processing_mode, and gaps, the sessions inside its range without a file.
+        bronze: what `recorded` gives of the data sets that the run was about; of others only one
+            that no watermark names is looked at.
+        mode: the processing mode of the run.
     """
-    document = {
-        dataset.name: mark
-        for dataset in DATASETS.values()
-        if dataset.asset == asset and (mark := _mark(layout, dataset, mode)) is not None
-    }
-    write_json(layout.watermarks(asset), document)
-    return document
+    for asset in {dataset.asset for dataset in bronze}:
+        path = layout.watermarks(asset)
+        told = read_json(path)
+        marks = {}
+        for name, dataset in DATASETS.items():
+            if dataset.asset != asset:
+                continue
+            if dataset in bronze or name not in told:
+                days = bronze[dataset] if dataset in bronze else recorded(layout, dataset)
+                marks[name] = _mark(days, mode, told.get(name, {}))
+            else:
+                marks[name] = told[name]
+        marks = {name: mark for name, mark in marks.items() if mark}
+        if marks != told or not path.exists():
+            write_json(path, marks)
 
 
-def _mark(layout: Layout, dataset: Dataset, mode: str) -> dict[str, Any] | None:
-    days = recorded(layout, dataset)
+def _mark(days: Days, mode: str, told: dict[str, Any]) -> dict[str, Any]:
+    """The watermark of these days; the one that was told before, if bronze is as it was."""
     if not days:
-        return None
-    return {
+        return {}
+    facts = {
         "last_processed_date": max(days).isoformat(),
-        "last_updated": datetime.now(UTC).isoformat(timespec="seconds"),
         "total_records": sum(known.rows_kept for known in days.values() if known),
-        "processing_mode": mode,
         "gaps": [day.isoformat() for day in gaps(list(days))],
     }
+    if facts.items() <= told.items():
+        return told
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return facts | {"last_updated": now, "processing_mode": mode}

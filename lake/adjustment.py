@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lake.layout import Layout
+
 # The column that adjusts prices. A share count changes by splits alone, whatever the choice.
 PRICE = {"splits": "split_factor", "splits_and_dividends": "cumulative_factor"}
 ADJUSTMENTS = ("none", *PRICE)
@@ -21,6 +23,12 @@ def factors(adjustment: str) -> str:
             {PRICE[adjustment]}::double as price, split_factor::double as volume
         from silver.adjustment_factors
     """
+
+
+def landed(layout: Layout) -> bool:
+    """Whether splits or dividends are in bronze, so that there is something to adjust by."""
+    tables = [layout.reference(name) for name in ("splits", "dividends")]
+    return any(any(table.glob("*.parquet")) for table in tables)
 
 
 def join(factors: str, ticker: str, date: str) -> str:

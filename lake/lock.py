@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,9 @@ from lake.datasets import Dataset
 from lake.disk import naming_full_disk
 from lake.errors import LakeBusy
 from lake.layout import Layout
+
+# How often a lock that is taken is asked for, and seconds between: it may be but looked at.
+GLANCES, GLANCE = 3, 0.05
 
 _held: list[int] = []
 
@@ -57,14 +61,15 @@ def _locked(layout: Layout, wait: bool) -> Iterator[None]:
     owner = layout.lock.with_suffix(".pid")
     handle = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = owner.read_text().strip() if owner.exists() else "unknown"
+        if not _taken(handle, wait):
+            try:
+                holder = owner.read_text().strip()
+            except FileNotFoundError:
+                holder = "unknown"
             raise LakeBusy(
                 f"process {holder} is writing to {layout.root}; wait until it and the dbt that it "
                 "started have ended, then run again"
-            ) from None
+            )
         _held.append(handle)
         try:
             owner.write_text(f"{os.getpid()}\n")
@@ -74,6 +79,19 @@ def _locked(layout: Layout, wait: bool) -> Iterator[None]:
             owner.unlink(missing_ok=True)
     finally:
         os.close(handle)
+
+
+def _taken(handle: int, wait: bool) -> bool:
+    """Whether the lock is ours now; `was_killed` holds it for a moment, which is no writing."""
+    for again in range(GLANCES):
+        if again:
+            time.sleep(GLANCE)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        return True
+    return False
 
 
 def descriptors() -> tuple[int, ...]:

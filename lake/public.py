@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from functools import cache
-from pathlib import Path
 
 from lake.answer import Answer
+from lake.files import named
 from lake.layout import Layout
 from lake.published import Date, Lake, Symbols
 from lake.settings import Settings, load
@@ -28,7 +28,7 @@ def connect(root: Root = None) -> Lake:
 
 def _named(default: Layout, root: Root) -> Layout:
     """The settings' lake, which may be shared; another that is named is in its own folder."""
-    place = default.root if root is None else Path(root).expanduser().absolute()
+    place = default.root if root is None else named(root).absolute()
     return default if place == default.root else Layout(place)
 
 

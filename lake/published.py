@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from functools import partial
 
-from lake import hints, market
+from lake import adjustment, hints, market
 from lake.answer import Answer, Expected
 from lake.datasets import DATASETS
 from lake.errors import NotBuilt, UsageError
@@ -77,7 +77,7 @@ class Lake:
         Raises:
             UsageError: there are no such bars, or a date is none. Reading raises it for symbols
                 that do not exist and dates that the lake does not have.
-            NotBuilt: they are not published, or splits and dividends are missing.
+            NotBuilt: they are not published, or there are neither splits nor dividends.
         """
         names = _names(symbols)
         bars = market.bars_of(names, dataset, freq)
@@ -158,8 +158,7 @@ class Lake:
         if "adjustment_factors" in self._reading.served:
             if self._reading.cursor().sql("FROM silver.adjustment_factors LIMIT 1").fetchall():
                 return
-            tables = [self._reading.layout.reference(name) for name in ("splits", "dividends")]
-            if any(any(table.glob("*.parquet")) for table in tables):
+            if adjustment.landed(self._reading.layout):
                 return
         raise NotBuilt(
             "no splits or dividends to adjust by; run `quantmini reference sync`, then "

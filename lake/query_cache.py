@@ -45,13 +45,15 @@ class QueryCache:
             return None
         try:
             table = pq.ParquetFile(path).read()
-            os.utime(path)
         except FileNotFoundError:
             return None
         except (OSError, pa.ArrowException):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
             return None
+        # Somebody else's file may be read only.
+        with contextlib.suppress(OSError):
+            os.utime(path)
         return table
 
     def put(self, key: str, table: pa.Table, seconds: float) -> None:

@@ -29,7 +29,10 @@ READERS = PURE | {
     *("ducklake_list_files", "ducklake_table_changes", "ducklake_table_insertions"),
     *("ducklake_table_deletions", "pg_timezone_names"),
 }
-EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?(\([^()]*\)\s*)?", re.IGNORECASE)
+BLANK = r"(?:\s|--[^\n]*\n|/\*(?s:.*?)\*/)*+"
+EXPLAIN = re.compile(
+    rf"{BLANK}explain\b{BLANK}(analyze\b{BLANK})?(\(\s*(format|analyze)\b[^()]*\))?", re.IGNORECASE
+)
 # Written without parentheses these are columns to the parser.
 MOMENTS = re.compile(r"current_\w+|local(time|timestamp)|(session_)?user", re.IGNORECASE)
 
@@ -62,8 +65,10 @@ def parse(con: duckdb.DuckDBPyConnection, sql: str) -> Statement:
     except duckdb.Error as error:
         raise QueryFailed(str(error)) from None
     if kinds == [duckdb.StatementType.EXPLAIN]:
-        inner = parse(con, EXPLAIN.sub("", sql, count=1))
-        return Statement(sql, inner.normal, None)
+        begins = EXPLAIN.match(sql)
+        if begins is None:
+            raise QueryFailed("EXPLAIN has to be the first word")
+        return Statement(sql, parse(con, sql[begins.end() :]).normal, None)
     if kinds != [duckdb.StatementType.SELECT]:
         raise QueryFailed(_refusal(sql, len(kinds)))
     answer = con.execute(f"SELECT json_serialize_sql({quoted(sql)})").fetchall()[0][0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lake.errors import UsageError
-from lake.layout import Layout
 
 
 @dataclass(frozen=True)
@@ -171,8 +170,3 @@ def pick(names: list[str], events: list[str]) -> list[Table]:
     wanted = [*names, TICKER_EVENTS.name] if events else names
     wanted = wanted or [name for name in TABLES if name != TICKER_EVENTS.name]
     return [TABLES[name] for name in dict.fromkeys(wanted)]
-
-
-def landed(layout: Layout) -> bool:
-    """Whether splits and dividends are in bronze, so that prices can be adjusted."""
-    return all(any(layout.reference(t.name).glob("*.parquet")) for t in (SPLITS, DIVIDENDS))

@@ -16,10 +16,20 @@ class _Loader(yaml.SafeLoader):
     """YAML, but a key that is there twice is an error: the first would silently not count."""
 
 
+# `<<: *anchor`, the keys of another mapping.
+MERGE = "tag:yaml.org,2002:merge"
+
+
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     keys: set[Any] = set()
     for key, _ in node.value:
-        name = loader.construct_object(key)
+        if key.tag == MERGE:
+            continue
+        name = loader.construct_object(key, deep=True)
+        if not isinstance(name, str):
+            raise yaml.MarkedYAMLError(
+                problem="a name is wanted before the colon", problem_mark=key.start_mark
+            )
         if name in keys:
             raise yaml.MarkedYAMLError(
                 problem=f"{name} is there twice", problem_mark=key.start_mark

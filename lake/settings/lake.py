@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
+from lake.files import named
 from lake.layout import Layout
 from lake.settings.base import PROJECT, Section
 from lake.shared import Bucket, Shared, checked_catalog, checked_data_path
@@ -19,7 +20,7 @@ def _beside_project(root: Path) -> Path:
 
     One with an asterisk, a question mark or a bracket would be a pattern to DuckDB.
     """
-    whole = (PROJECT / root.expanduser()).resolve()
+    whole = (PROJECT / named(root)).resolve()
     if unfit := {*"*?["} & {*str(whole)}:
         raise ValueError(f"its path cannot hold {' '.join(sorted(unfit))}; choose another folder")
     return whole
@@ -80,5 +81,5 @@ class Environment(EnvSettingsSource):
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         """Where it is the root, a relative one starts at the current folder."""
         if field_name == "lake":
-            return {"root": Path.cwd() / Path(value).expanduser()}
+            return {"root": Path.cwd() / named(value)}
         return super().decode_complex_value(field_name, field, value)

@@ -171,6 +171,14 @@ def test_watermarks(bucket: Bucket) -> None:
             "gaps": ["2024-06-11"],
         },
     )
+    # A run that was killed left bronze and no word of it; one that finds nothing to do says it.
+    stale = {"stocks_minute": mark | {"total_records": 1, "last_updated": "then"}}
+    path.write_text(json.dumps(stale))
+    load(bucket, mode="batch")
+    told = json.loads(path.read_text())["stocks_minute"]
+    assert (told["total_records"], told["processing_mode"]) == (3, "batch")
+    load(bucket, mode="streaming")
+    assert json.loads(path.read_text())["stocks_minute"] == told
     path.unlink()
     later.unlink()
     load(bucket)

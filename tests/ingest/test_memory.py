@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,28 @@ def test_a_pause_ends_when_another_file_is_done(monkeypatch: pytest.MonkeyPatch)
     with busy.room():
         pass
     thread.join()
+
+
+def test_who_waited_for_memory_still_waits_for_a_place() -> None:
+    waiting: set[int] = set()
+
+    def measured(_: MemoryLimits) -> Usage:
+        waiting.add(threading.get_ident())
+        return Usage(0.9 if len(waiting) < 2 else 0.1, 0.1)
+
+    one_place, both = Guard(MemoryLimits(1.0, pause=60), 1, measured), threading.Barrier(2)
+
+    def convert() -> None:
+        with one_place.room(), suppress(threading.BrokenBarrierError):
+            both.wait(timeout=0.5)
+
+    threads = [threading.Thread(target=convert) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(waiting) == 2
+    assert both.broken
 
 
 @pytest.mark.parametrize("share", [0.9, 1.2])

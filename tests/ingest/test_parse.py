@@ -20,7 +20,13 @@ FIELDS = HEADER.split(",")
 SIGN = st.sampled_from(["", "-", "+"])
 DIGITS = st.text("0123456789", min_size=1, max_size=12)
 PLAIN = st.builds("{}{}.{}".format, SIGN, DIGITS, DIGITS) | st.builds("{}{}".format, SIGN, DIGITS)
-NUMBER = PLAIN | st.builds("{}{}{}".format, PLAIN, st.sampled_from("eE"), st.integers(-8, 6))
+LOOKS_WHOLE = st.sampled_from(["0" * 16, "9" * 16])
+NUMBER = (
+    PLAIN
+    | st.builds("{}{}{}".format, PLAIN, st.sampled_from("eE"), st.integers(-8, 6))
+    # The nearest double is a whole number.
+    | st.builds("{}.{}{}".format, DIGITS, LOOKS_WHOLE, st.integers(0, 9))
+)
 # Whatever may stand between commas, near-numbers above all.
 FIELD = NUMBER | st.text("0123456789.eE+-_ \"\0xnaif'\r\u00e9١", max_size=8) | st.text(max_size=5)
 
@@ -48,6 +54,10 @@ def price_of(text: str) -> Any:
         ("100000000000000", pl.Decimal(38, 4)),
         (".5", pl.Decimal(18, 4)),
         ("5.", pl.Decimal(18, 4)),
+        # The nearest double is a whole number.
+        ("12345678901.0000001", pl.Decimal(18, 7)),
+        ("100.0000000000000001", pl.Decimal(38, 16)),
+        ("0.99999999999999999", pl.Decimal(18, 17)),
     ],
 )
 def test_value_and_type(text: str, type_: pl.Decimal) -> None:

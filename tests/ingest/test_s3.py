@@ -95,14 +95,16 @@ def test_download_resumes(
     assert ranges == ([] if done is None else [f"bytes={done}-"])
 
 
+@pytest.mark.parametrize("more", [False, True])
 def test_damaged_part_is_fetched_whole(
-    s3_server: Server, remote_bucket: Bucket, minutes: Dataset, tmp_path: Path
+    s3_server: Server, remote_bucket: Bucket, minutes: Dataset, tmp_path: Path, more: bool
 ) -> None:
     content = packed(bar())
     remote_bucket.put(content)
     source = connect(s3_server, remote_bucket)
     file = listed(source, minutes)
-    (tmp_path / f".landed.{file.etag}.part").write_bytes(b"x" * 30)
+    part = content + b"x" if more else b"x" * 30
+    (tmp_path / f".landed.{file.etag}.part").write_bytes(part)
     source.fetch(file, tmp_path / "landed")
     assert (tmp_path / "landed").read_bytes() == content
 

@@ -84,6 +84,19 @@ def test_quarantine_was_lost(con, layout):
     assert "quarantine 0" in complaint(con, layout)
 
 
+def test_quarantine_is_no_parquet(con, layout):
+    layout.quarantine(MINUTES, DAY).write_bytes(b"PAR1 not quite")
+    assert f"{layout.quarantine(MINUTES, DAY)} cannot be read" in complaint(con, layout)
+
+
+def test_a_version_that_was_put_away_goes_with_the_one_that_replaces_it(con, bucket, layout):
+    put_away(layout, NEXT, drop=False)
+    bucket.put(packed(bar()))
+    assert ingest(layout, bucket.source, [MINUTES], keep_landing=False).ingested
+    assert layout.landed(MINUTES, DAY) is None
+    assert checked(con, layout) == Checked(0, 1, [])
+
+
 def test_a_bit_of_landing_has_flipped(con, layout):
     path = layout.landing(MINUTES, DAY)
     content = bytearray(path.read_bytes())

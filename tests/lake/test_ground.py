@@ -1,7 +1,9 @@
 """Files, lock, profile and data sets: the small things every stage stands on."""
 
+import fcntl
 import multiprocessing
 import multiprocessing.synchronize
+import os
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -55,6 +57,29 @@ def test_one_process_writes_at_a_time_and_is_named(tmp_path):
         other.join()
     _try_to_write(tmp_path, answers)
     assert answers.get() == "wrote"
+
+
+def test_a_glance_at_the_lock_is_no_writing(tmp_path, monkeypatch):
+    lock, glances = Layout(tmp_path).lock, []
+    with writing(Layout(tmp_path)):
+        pass
+    glance = os.open(lock, os.O_RDONLY)
+    fcntl.flock(glance, fcntl.LOCK_SH)
+
+    def look_away(_: float) -> None:
+        glances.append(1)
+        if len(glances) == 3:
+            fcntl.flock(glance, fcntl.LOCK_UN)
+
+    monkeypatch.setattr("lake.lock.time.sleep", look_away)
+    # Who holds it for long and leaves no name is somebody all the same.
+    with pytest.raises(LakeBusy, match="process unknown is writing"), writing(Layout(tmp_path)):
+        pass
+    glances[:] = [1, 1]
+    fcntl.flock(glance, fcntl.LOCK_SH)
+    with writing(Layout(tmp_path)):
+        assert len(glances) == 3
+    os.close(glance)
 
 
 def _hold(root: Path, ready: "multiprocessing.synchronize.Event") -> None:

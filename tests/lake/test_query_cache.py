@@ -111,6 +111,17 @@ def use(folder: Path, seed: int) -> int:
     return hits
 
 
+def test_a_file_of_somebody_else_is_read_and_left(kept, monkeypatch):
+    kept.put("a", table(), SLOW)
+
+    def refuse(_):
+        raise PermissionError("not the owner")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    for _ in range(2):
+        assert kept.get("a").equals(table())
+
+
 def test_many_processes_share_it(tmp_path):
     with ProcessPoolExecutor(4, mp_context=get_context("fork")) as pool:
         assert sum(pool.map(use, [tmp_path / "queries"] * 4, range(4))) > 0

@@ -69,6 +69,9 @@ def test_secrets_print_nowhere(monkeypatch):
         ("source: {bucket: x}\nsource: {bucket: y}", "line 2: source is there twice"),
         ("source: [", "line 1"),
         ("- source", "has no keys"),
+        ("lake:\n  root: {{ lake_root }}", "line 2: a name is wanted before the colon"),
+        ("1: 2", "line 1: a name is wanted"),
+        ("lake: {root: ~nobody-here/lake}", "~nobody-here/lake: no user of that name"),
         ("source: {max_retries: -1}", "source.max_retries"),
         (
             "parquet: {compression: snappy, compression_level: 3}",

@@ -107,6 +107,18 @@ def test_explain_works(db):
 
 
 @pytest.mark.parametrize(
+    "begin",
+    ["EXPLAIN/**/", "-- why\nexplain ", "/* why */explain --\n", "explain(format json)"],
+)
+def test_explain_may_have_comments_around_it(con, begin):
+    assert parse(con, f"{begin}SELECT close FROM {DAY}").tables is None
+    assert parse(con, f"{begin}(SELECT 1)").tables is None
+    for refused in (f"{begin}COPY (SELECT 1) TO 'file.csv'", f"/*/*{begin}*/*/{begin}SELECT 1"):
+        with pytest.raises(QueryFailed):
+            parse(con, refused)
+
+
+@pytest.mark.parametrize(
     ("sql", "tables"),
     [
         (f"SELECT close FROM {DAY}", {DAY}),

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingest.reference.tables import landed
+from lake.adjustment import landed
 from lake.errors import LakeBusy, UsageError
 from lake.layout import Layout
 from lake.lock import writing
@@ -268,9 +268,9 @@ def test_raw_answers_are_kept(layout: Layout, server: Vendor) -> None:
     assert found == server.tables["splits"]
 
 
-def test_landed_means_splits_and_dividends(layout: Layout, server: Vendor) -> None:
+def test_landed_means_splits_or_dividends(layout: Layout, server: Vendor) -> None:
     assert not landed(layout)
-    one(layout, server, "splits")
+    one(layout, server, "tickers")
     assert not landed(layout)
     one(layout, server, "dividends")
     assert landed(layout)
