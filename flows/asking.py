@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from lake.answer import Answer
     from lake.published import Lake
 
-Form = Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")]
+Form = Annotated[
+    str | None,
+    typer.Option("--format", help="table, csv, json or parquet; by default as the file ends."),
+]
 Out = Annotated[Path | None, typer.Option(help="Write to this file.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Trading date.")]
 
 
 def query(
     sql: Annotated[str, typer.Argument(help="SELECT over silver.<table> and metadata.<table>.")],
-    form: Form = "table",
+    form: Form = None,
     out: Out = None,
 ) -> None:
     """Ask the published lake in SQL."""
@@ -40,7 +43,7 @@ def bars(
     adjusted: Annotated[
         bool, typer.Option("--adjusted", help="By splits and dividends, to the newest day.")
     ] = False,
-    form: Form = "table",
+    form: Form = None,
     out: Out = None,
 ) -> None:
     """Bars of symbols, in order; day bars of all dates by default."""
@@ -55,20 +58,20 @@ def bars(
 def chain(
     underlying: Annotated[str, typer.Argument(help="Such as SPY.")],
     date: Day = None,
-    form: Form = "table",
+    form: Form = None,
     out: Out = None,
 ) -> None:
     """The option chain of an underlying, by expiry and strike; of the newest date by default."""
     answer(lambda lake: lake.chain(underlying, date and date.date()), form, out)
 
 
-def answer(question: Callable[[Lake], Answer], form: str, out: Path | None) -> None:
+def answer(question: Callable[[Lake], Answer], form: str | None, out: Path | None) -> None:
     """Open the lake, ask it and write what it says."""
     do_without_pandas()
     import lake
     from lake import formats
 
-    formats.check(form, out)
+    form = formats.chosen(form, out)
     try:
         with lake.connect() as published:
             formats.write(question(published), form, out)

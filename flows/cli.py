@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import logging
 import os
 import sys
@@ -18,6 +20,11 @@ from flows.report.command import report
 from lake.errors import QuantminiError, SourceUnavailable, UsageError
 from lake.settings import CONFIG, load
 from lake.usable import usable_cpus
+
+log = logging.getLogger(__name__)
+
+NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
+REMEDY = "give this user a folder that it may write in, or name another by QUANTMINI_LAKE"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,8 +48,14 @@ def profile(as_json: Json = False) -> None:
     settings = load()
     document = system.detect(settings.limits(), settings.lake.root)
     path = CONFIG / "system_profile.yaml"
-    system.save(document, path)
-    show(document, lambda found: f"{system.text(found)}written to {path}", as_json)
+    show(document, lambda found: system.text(found).rstrip(), as_json)
+    # What it found is worth knowing where nobody may write, too: in a container, say.
+    try:
+        system.save(document, path)
+    except OSError as error:
+        log.warning("not written to %s: %s", path, error.strerror)
+    else:
+        typer.echo(f"written to {path}", err=as_json)
 
 
 @app.command()
@@ -101,6 +114,8 @@ def log_to_stderr(level: str) -> None:
             f"QUANTMINI_LOG_LEVEL {level}: use DEBUG, INFO, WARNING or ERROR"
         ) from None
     logging.basicConfig(level=stderr.level, handlers=[stderr])
+    # Below INFO it shows requests with the key's id.
+    logging.getLogger("botocore").setLevel(max(stderr.level, logging.INFO))
 
 
 def limit_libraries() -> None:
@@ -110,6 +125,15 @@ def limit_libraries() -> None:
     """
     for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, str(usable_cpus()))
+
+
+def fail(why: str, code: int) -> None:
+    """End with one line on stderr; for a machine that waits for a document, in one too."""
+    if "--json" in sys.argv:
+        failed = {"dataset": None, "date": None, "error": why}
+        typer.echo(json.dumps({"failed": [failed]}))
+    typer.echo(f"quantmini: {why}", err=True)
+    sys.exit(code)
 
 
 def main() -> None:
@@ -123,8 +147,11 @@ def main() -> None:
         log_to_stderr(os.environ.get("QUANTMINI_LOG_LEVEL") or "WARNING")
         app()
     except QuantminiError as error:
-        typer.echo(f"quantmini: {error}", err=True)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+        fail(str(error), 2 if isinstance(error, UsageError) else 1)
+    except OSError as error:
+        if error.errno not in NO_ACCESS:
+            raise
+        fail(f"{error.filename}: {error.strerror}; {REMEDY}", 1)
     except BaseException:
         signal = stopping.received()
         if signal is None:

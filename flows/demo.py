@@ -32,7 +32,7 @@ def prepare(settings: Settings) -> Request:
     Raises:
         UsageError: the lake holds other data, which made-up prices must not be mixed with.
     """
-    if "QUANTMINI_LAKE" not in os.environ:
+    if not os.environ.get("QUANTMINI_LAKE"):
         root = PROJECT / "quantmini-demo"
         settings = settings.model_copy(
             update={"lake": settings.lake.model_copy(update={"root": root})}

@@ -11,7 +11,7 @@ from flows.gate import Gate
 from flows.request import Request
 from lake import catalog
 from lake.datasets import DATASETS, Dataset
-from lake.files import read_json, write_json
+from lake.files import read_derived, write_json
 from lake.inventory import written
 from lake.layout import Layout
 from lake.profile import Limits
@@ -95,22 +95,20 @@ def transformed(layout: Layout) -> dict[str, str]:
     """
     if not catalog.exists(layout):
         return {}
-    done: dict[str, str] = read_json(layout.transformed)
-    served = catalog.published(layout) if layout.shared else done
+    done: dict[str, str] = read_derived(layout.transformed)
+    served = catalog.published(layout)
     return {name: done[name] for name in done if name in served}
 
 
 def fingerprint(layout: Layout, dataset: Dataset, features: list[str] | None) -> str:
     """What decides a data set's silver, by stat alone: features, bronze files, the dbt project.
 
-    Moneyness reads the underlyings' day bars, so options_daily depends on those files too; splits
-    and underlyings come from the reference.
+    Moneyness reads the underlyings' day bars, so options_daily depends on those files too; splits,
+    underlyings and gold's lists of types come from the reference.
     """
-    folders = [layout.bronze_folder(dataset)]
+    folders = [layout.bronze_folder(dataset), layout.bronze_reference]
     if dataset.name == "options_daily":
         folders.append(layout.bronze_folder(DATASETS["stocks_daily"]))
-    if dataset.name != "stocks_minute":
-        folders.append(layout.bronze_reference)
     files = {
         path.relative_to(layout.root): path
         for folder in folders

@@ -13,7 +13,7 @@ import polars as pl
 from ingest import flatfile, parse, rules
 from ingest.ahead import mapped
 from ingest.exact import Slice
-from ingest.flatfile import LINE
+from ingest.flatfile import LINE, UNTOUCHED
 from lake.datasets import Dataset
 from lake.errors import BadData
 
@@ -66,4 +66,4 @@ def numbered(path: Path, name: str, size: int) -> Iterator[Lines]:
         # Several times faster than bytes.count, which stops at every match.
         first += int(np.count_nonzero(np.frombuffer(lines, np.uint8) == NEWLINE))
     if not header:
-        raise BadData(f"{name}: no content, not even a header")
+        raise BadData(f"{name}: no content, not even a header; {UNTOUCHED}")

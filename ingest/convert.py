@@ -13,7 +13,7 @@ from ingest.bronze import Provenance
 from ingest.checked import checked, numbered
 from ingest.draft import Draft, Writer
 from ingest.exact import Slice
-from ingest.flatfile import LINE, RAGGED
+from ingest.flatfile import LINE, RAGGED, UNTOUCHED
 from ingest.join import joined
 from ingest.source import RemoteFile
 from lake.datasets import Dataset
@@ -125,7 +125,10 @@ def _balance(
 
 def _verdict(name: str, bad: pl.DataFrame, rows: int) -> str:
     first = "; ".join(f"line {line}: {reason}" for line, reason in bad.head(SHOWN).iter_rows())
-    return f"{name}: {len(bad)} of {rows} rows are bad, more than max_bad_share allows ({first})"
+    return (
+        f"{name}: {len(bad)} of {rows} rows are bad, more than processing.max_bad_share allows "
+        f"({first}); {UNTOUCHED}"
+    )
 
 
 def _quarantine(

@@ -16,7 +16,7 @@ import polars as pl
 
 from ingest.bronze import Provenance, read_provenance
 from ingest.convert import ConvertOptions, convert
-from ingest.memory import Guard, OutOfMemory
+from ingest.memory import Guard
 from ingest.plan import same_content, unchanged
 from ingest.report import (
     NOT_ENTITLED,
@@ -35,6 +35,7 @@ from lake.errors import (
     CorruptFile,
     NotEntitled,
     NotPublished,
+    OutOfMemory,
     QuantminiError,
     SourceUnavailable,
     UsageError,

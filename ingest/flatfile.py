@@ -16,6 +16,8 @@ from lake.errors import BadData, CorruptFile
 PRICES = ("open", "close", "high", "low")
 COLUMNS = ("ticker", "volume", *PRICES, "window_start", "transactions")
 LINE = "line_number"
+# What a file that is refused whole leaves, and the one thing to do.
+UNTOUCHED = "bronze is as it was: look at the file, the vendor has to mend it"
 RAGGED = "ragged"
 BOM = b"\xef\xbb\xbf"
 # Small enough to stay near the processor and that a day never lies in memory as text; larger
@@ -76,10 +78,9 @@ def split_header(data: bytes, name: str) -> tuple[list[str], bytes]:
     header = [_unwrap(field) for field in text.split(",")]
     missing = [column for column in COLUMNS if column not in header]
     twice = [column for column in COLUMNS if header.count(column) > 1]
-    if missing:
-        raise BadData(f"{name}: column {', '.join(missing)} missing in the header {text[:200]!r}")
-    if twice:
-        raise BadData(f"{name}: column {', '.join(twice)} twice in the header {text[:200]!r}")
+    if missing or twice:
+        why = f"{', '.join(missing)} missing" if missing else f"{', '.join(twice)} twice"
+        raise BadData(f"{name}: column {why} in the header {text[:200]!r}; {UNTOUCHED}")
     return header, lines
 
 

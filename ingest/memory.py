@@ -18,7 +18,7 @@ from threading import Condition
 
 import psutil
 
-from lake.errors import QuantminiError
+from lake.errors import OutOfMemory
 from lake.profile import GIB
 from lake.usable import usable_memory, used_share
 
@@ -28,10 +28,6 @@ log = logging.getLogger(__name__)
 LOOK = 0.5
 # Seconds that the machine's figure counts as the present one: reading it takes a millisecond.
 FRESH = 0.25
-
-
-class OutOfMemory(QuantminiError):
-    """The run would not fit: raise the limit that the message names, or use fewer workers."""
 
 
 @dataclass(frozen=True)

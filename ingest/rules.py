@@ -21,7 +21,7 @@ REASON = "reason"
 CONTRACT = r"^O:(?P<root>.+)(?P<expiry>[0-9]{6})(?P<right>[CP])(?P<strike>[0-9]{8})$"
 # The longest are those of options, of some 25.
 LONGEST_NAME = 100
-UNNAMEABLE = r"""[\x00-\x1f\x7f"\x{FFFD}]|^\s|\s$"""
+UNNAMEABLE = r"""[\x00-\x1f\x7f-\x9f"\x{FFFD}]|^\s|\s$"""
 # Without any of these, joined by line feeds, which none can hold, names are fit. A set of single
 # characters, no alternatives: that is many times faster.
 SUSPICIOUS = re.compile(

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from botocore.parsers import ResponseParserError
 from ingest.s3_answers import arrived, by_remedy, intact
 from ingest.source import BLOCK, RemoteFile, key_day
 from lake.datasets import Dataset
-from lake.errors import CorruptFile, QuantminiError, SourceUnavailable, UsageError
+from lake.errors import QuantminiError, SourceUnavailable, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -81,34 +82,19 @@ class S3Source:
 
     def list(self, dataset: Dataset) -> list[RemoteFile]:
         """See `Source.list`. A request for each 1000 keys."""
-        items = self._items(f"{dataset.prefix}/")
-        return sorted(
-            (
-                RemoteFile(
-                    item["Key"],
-                    day,
-                    item["Size"],
-                    item["ETag"].strip('"'),
-                    int(item["LastModified"].timestamp()) * 10**9,
-                )
-                for item in items
-                if (day := key_day(dataset, item["Key"])) is not None
-            ),
-            key=lambda file: file.day,
-        )
-
-    def _items(self, prefix: str) -> builtins.list[Any]:
-        """What lies below a prefix. boto3 retries errors; an answer that is no XML is ours."""
+        prefix = f"{dataset.prefix}/"
+        # boto3 retries errors; an answer that is no listing is left to us.
         for attempt in range(self.attempts):
             self._wait(attempt)
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=prefix
             )
             try:
-                return [item for page in pages for item in page.get("Contents", [])]
+                files = [file for page in pages for file in _files(dataset, page)]
+                return sorted(files, key=lambda file: file.day)
             except (ClientError, BotoCoreError) as error:
                 raise by_remedy(error, prefix, self.endpoint) from None
-            except ResponseParserError:
+            except (ResponseParserError, LookupError, ValueError, RecursionError):
                 log.warning("%s: the listing is damaged", prefix)
         raise SourceUnavailable(f"{prefix}: {self.endpoint} sent damaged listings; run again later")
 
@@ -143,7 +129,10 @@ class S3Source:
                 part.replace(destination)
                 return etag
             part.unlink()
-            failure = CorruptFile(f"{remote.key}: the content that came is not what was listed")
+            failure = SourceUnavailable(
+                f"{remote.key}: the content that came is not what was listed; run again, it is "
+                "fetched anew"
+            )
         raise failure
 
     def _continue(self, remote: RemoteFile, part: Path) -> None:
@@ -168,3 +157,25 @@ class S3Source:
                 target.write(block)
             target.flush()
             os.fsync(target.fileno())
+
+
+def _files(dataset: Dataset, page: Mapping[str, Any]) -> builtins.list[RemoteFile]:
+    """The data set's files on a page of a listing.
+
+    Raises:
+        LookupError: it is none. One without keys says so; one of a proxy that wants a password
+            says nothing, and is not empty.
+    """
+    if not page.keys() & {"KeyCount", "Name", "Contents"}:
+        raise LookupError("no listing")
+    return [
+        RemoteFile(
+            item["Key"],
+            day,
+            item["Size"],
+            item["ETag"].strip('"'),
+            int(item["LastModified"].timestamp()) * 10**9,
+        )
+        for item in page.get("Contents", [])
+        if (day := key_day(dataset, item["Key"])) is not None
+    ]

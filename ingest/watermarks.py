@@ -7,7 +7,7 @@ from typing import Any
 
 from ingest.plan import Days, gaps, recorded
 from lake.datasets import DATASETS, Dataset
-from lake.files import read_json, write_json
+from lake.files import read_derived, write_json
 from lake.layout import Layout
 
 
@@ -26,7 +26,7 @@ def update(layout: Layout, bronze: dict[Dataset, Days], mode: str) -> None:
     """
     for asset in {dataset.asset for dataset in bronze}:
         path = layout.watermarks(asset)
-        told = read_json(path)
+        told = read_derived(path)
         marks = {}
         for name, dataset in DATASETS.items():
             if dataset.asset != asset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -51,8 +52,9 @@ def write_sessions(path: Path) -> None:
 
     known = sessions()
     # `pq.read_table` would import pandas, half a second.
-    if path.exists() and pq.ParquetFile(path).read().equals(known):
-        return
+    with suppress(FileNotFoundError, pa.ArrowException):
+        if pq.ParquetFile(path).read().equals(known):
+            return
     with replacing(path) as temporary:
         pq.write_table(known, temporary)
 

@@ -10,10 +10,13 @@ import duckdb
 from lake import archive, engine
 from lake.attaching import attach
 from lake.datasets import DATASETS
-from lake.errors import CorruptFile, NotBuilt
+from lake.errors import CorruptFile, NotBuilt, OutOfMemory, QuantminiError, UsageError
 from lake.files import read_json
 from lake.layout import Layout
 from lake.sql import quoted
+
+# What SQLite says of a catalog that is whole, to a user who may not have it.
+NO_ACCESS = ("unable to open database file", "readonly database")
 
 
 def exists(layout: Layout) -> bool:
@@ -86,7 +89,9 @@ def connect(
 
     Raises:
         NotBuilt: the lake holds no published data set yet.
-        CorruptFile: its catalog cannot be read, or lacks what is published.
+        CorruptFile: its catalog is damaged, or lacks what is published.
+        UsageError: this user may not open it.
+        OutOfMemory: the memory limit is too small for it.
     """
     served = tables(layout) if served is None else served
     if not set(served) & set(DATASETS):
@@ -102,9 +107,7 @@ def connect(
     except duckdb.Error as error:
         if layout.shared:
             raise
-        if "No snapshot found" in str(error):
-            raise misleading(layout, str(error).partition("\n")[0]) from error
-        raise damaged(layout, str(error).partition("\n")[0]) from error
+        raise _by_remedy(layout, error) from error
     connection.execute("CREATE SCHEMA metadata")
     for path in layout.marts():
         connection.execute(f"CREATE VIEW metadata.{path.stem} AS FROM read_parquet({quoted(path)})")
@@ -129,6 +132,21 @@ def _serve(
             connection.execute(f"CREATE VIEW archive.{name} AS {every}")
             rows = every if archived else rows
         connection.execute(f"CREATE VIEW silver.{name} AS {rows}")
+
+
+def _by_remedy(layout: Layout, error: duckdb.Error) -> QuantminiError:
+    """What opening the catalog failed for."""
+    why = str(error).partition("\n")[0]
+    if "No snapshot found" in why:
+        return misleading(layout, why)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return OutOfMemory(f"{why}; raise processing.max_memory_gb")
+    if any(words in why for words in NO_ACCESS):
+        return UsageError(
+            f"{layout.catalog} cannot be opened ({why}): readers need to read it and to write in "
+            f"its folder, where SQLite keeps the log that they share; give this user both"
+        )
+    return damaged(layout, why)
 
 
 def misleading(layout: Layout, why: str) -> CorruptFile:

@@ -29,8 +29,9 @@ def naming_lost_files() -> Iterator[None]:
     """
     try:
         yield
-    except UNREADABLE as error:
-        if is_full(error):
+    except (duckdb.Error, pa.ArrowException) as error:
+        # An error of no class of its own is one of decompression.
+        if is_full(error) or not (isinstance(error, UNREADABLE) or type(error) is duckdb.Error):
             raise
         what = str(error).partition("\n")[0]
         raise CorruptFile(

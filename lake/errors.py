@@ -33,6 +33,10 @@ class DiskFull(QuantminiError):
     """There is no space left: free some, then give the same command again."""
 
 
+class OutOfMemory(QuantminiError):
+    """The run would not fit: raise the limit that the message names, or use fewer workers."""
+
+
 class LakeBusy(QuantminiError):
     """Another run writes to this lake: wait until it ends."""
 

@@ -63,6 +63,14 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
+def read_derived(path: Path) -> Any:
+    """A document that is made anew where it is lost, so an unreadable one counts as empty."""
+    try:
+        return read_json(path)
+    except ValueError:
+        return {}
+
+
 def append_line(path: Path, line: str) -> None:
     """Add a line to a file. It is one write, so lines of many processes never mix."""
     path.parent.mkdir(parents=True, exist_ok=True)

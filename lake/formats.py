@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+from duckdb.sqltypes import DuckDBPyType
 
 from lake import engine
 from lake.answer import Answer
@@ -29,33 +30,40 @@ TABLE_ROWS = 1_000
 MEMORY = "1GiB"
 
 
-def check(form: str, out: Path | None) -> None:
-    """Refuse what cannot be written.
+def chosen(form: str | None, out: Path | None) -> str:
+    """The format: as it is named, else as the file's name ends, else a table.
 
     Raises:
-        UsageError: an unknown format, Parquet without a file, or a file in no folder.
+        UsageError: it is unknown or cannot be written: Parquet without a file, a file in no folder.
     """
+    if form is None:
+        ending = out.suffix.lower().removeprefix(".") if out else ""
+        form = ending if ending in COPY_OPTIONS else "table"
     if form not in ("table", *COPY_OPTIONS):
         raise UsageError(f"unknown format {form}; known: table, {', '.join(COPY_OPTIONS)}")
     if form == "parquet" and out is None:
         raise UsageError("Parquet needs a file: add --out FILE")
     if out is not None and not out.absolute().parent.is_dir():
         raise UsageError(f"{out.absolute().parent} is no folder")
+    if out is not None and out.is_dir():
+        raise UsageError(f"{out} is a folder; --out names the file to write")
+    return form
 
 
-def write(answer: Answer, form: str, out: Path | None) -> None:
+def write(answer: Answer, form: str | None, out: Path | None) -> None:
     """Write an answer's rows to `out`, or to stdout.
 
     Args:
         answer: of any size; only a table is cut, at 1,000 rows.
-        form: `table`, `csv`, `json` (an array of objects) or `parquet` (needs `out`).
+        form: `table`, `csv`, `json` (an array of objects; what is not finite is null) or `parquet`
+            (needs `out`); None as `out` ends, else a table.
         out: a file; replaced when the whole answer is there.
 
     Raises:
         UsageError: the format does not fit, or the answer's own.
         QueryFailed: the SQL is wrong.
     """
-    check(form, out)
+    form = chosen(form, out)
     reader = answer.reader()
     # A connection of its own: that of the lake writes nothing.
     temp = Path(tempfile.gettempdir())
@@ -63,7 +71,10 @@ def write(answer: Answer, form: str, out: Path | None) -> None:
         if form == "table":
             _table(connection, reader, out)
         else:
-            connection.from_arrow(reader).create_view("answer")
+            rows = connection.from_arrow(reader)
+            if form == "json":
+                rows = rows.project(", ".join(map(_finite, rows.columns, rows.types)))
+            rows.create_view("answer")
             _copy(connection, COPY_OPTIONS[form], out)
 
 
@@ -92,6 +103,14 @@ def _table(
         out.write_text(text.getvalue(), encoding="utf-8")
     if found.num_rows > TABLE_ROWS:
         sys.stderr.write(f"the first {TABLE_ROWS:,} rows; --format csv writes all\n")
+
+
+def _finite(column: str, kind: DuckDBPyType) -> str:
+    """SQL of a column as JSON can have it, which knows neither infinity nor NaN."""
+    name = '"' + column.replace('"', '""') + '"'
+    if str(kind) not in ("DOUBLE", "FLOAT"):
+        return name
+    return f"CASE WHEN isfinite({name}) THEN {name} END AS {name}"
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, options: str, out: Path | None) -> None:

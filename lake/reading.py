@@ -21,6 +21,12 @@ from lake.sources import Sources
 from lake.sql import literal
 from lake.statement import Statement
 
+# What DuckDB says, and what helps.
+HINTS = {
+    "Overflow in multiplication of DECIMAL": " Prices are exact: write close::double * volume.",
+    "ecompression": "; a file is damaged: `quantmini maintain verify` names it",
+    "Corrupted file": "; a file is damaged: `quantmini maintain verify` names it",
+}
 # Seconds. Quicker ones that the cache has no part in are not noted: a loop asks for many bars.
 SLOW = 0.1
 
@@ -74,10 +80,11 @@ class Reading:
         if listed and _is_missing_file(error):
             what = str(error).partition("\n")[0]
             return Outdated(
-                f"{what}; it was merged into another since, or it is lost: call lake.bars or "
-                "lake.chain again, then `quantmini maintain verify`"
+                f"{what}; it was merged into another since, or it is lost: ask again, then "
+                "`quantmini maintain verify`"
             )
-        return QueryFailed(str(error))
+        hint = next((hint for words, hint in HINTS.items() if words in str(error)), "")
+        return QueryFailed(f"{error}{hint}")
 
     def _has_gone(self, error: Exception) -> bool:
         served = {table.snapshot for table in self.served.values()}

@@ -147,7 +147,8 @@ def coverage(
     files = layout.bronze_files(dataset)
     if not files:
         return []
-    rejected = [str(path) for path in layout.quarantine_folder(dataset).glob("????-??-??.parquet")]
+    quarantine = layout.quarantine_folder(dataset).glob("????-??-??.parquet")
+    rejected = [str(path) for path in quarantine if readable(connection, path)]
     sql = SQL.format(
         rejected=REJECTED if rejected else NONE,
         published=PUBLISHED.format(dataset=dataset.name, snapshot=snapshot) if snapshot else NONE,

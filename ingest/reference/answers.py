@@ -8,8 +8,14 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from urllib3 import BaseHTTPResponse
+
 from lake.errors import NotEntitled, QuantminiError, SourceUnavailable, UsageError
 
+# Bytes of an answer at most; a page of a thousand rows has less than one million.
+LARGEST = 64 << 20
+# Bytes of it that are unpacked at once, a thousand times as many at most.
+PART = 16 << 10
 RETRIED = {408, 425, 429, 499, 500, 502, 503, 504}
 
 
@@ -42,6 +48,18 @@ def by_remedy(status: int, what: str, base: str) -> QuantminiError:
     return Refused(f"{what}: {base} answered {status}; check source.api_base", status)
 
 
+def whole(answer: BaseHTTPResponse) -> bytes:
+    """The body, unpacked; of one without end only what is already too much, which is no JSON."""
+    body = bytearray()
+    for part in answer.stream(PART):
+        body += part
+        if len(body) > LARGEST:
+            answer.close()
+            break
+    answer.release_conn()
+    return bytes(body)
+
+
 def page(body: bytes) -> dict[str, Any]:
     """The document of a page.
 
@@ -51,7 +69,10 @@ def page(body: bytes) -> dict[str, Any]:
     document = json.loads(body.decode("utf-8"))
     if not isinstance(document, dict):
         raise ValueError("the page is not a JSON object")
-    if not isinstance(document.get("results"), list | dict | None):
+    results = document.get("results")
+    # Only the events of a company are no list.
+    company = isinstance(results, dict) and bool(results.keys() & {"name", "events"})
+    if not (company or isinstance(results, list | None)):
         raise ValueError("the results of the page are not a list")
     if "results" not in document and document.get("status") != "OK":
         raise ValueError("the page has no results")

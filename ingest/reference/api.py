@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from polygon import RESTClient  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError, LocationValueError
 
-from ingest.reference.answers import RETRIED, asked_wait, by_remedy, following, page
+from ingest.reference.answers import RETRIED, asked_wait, by_remedy, following, page, whole
 from lake.errors import CorruptFile, QuantminiError, SourceUnavailable, UsageError
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,9 @@ class Api:
                 timeout=self._client.timeout,
                 retries=False,
                 redirect=False,
+                preload_content=False,
             )
+            body = whole(answer)
         except LocationValueError:
             raise UsageError(f"source.api_base {self.base!r} is not a URL") from None
         except HTTPError as error:
@@ -126,8 +128,8 @@ class Api:
                 raise failure
             return failure, asked_wait(answer.headers.get("Retry-After"))
         try:
-            return Answer(answer.data, following(page(answer.data))), None
-        except ValueError:
+            return Answer(body, following(page(body))), None
+        except (ValueError, RecursionError):
             return CorruptFile(
                 f"{what}: {self.base} answered with malformed JSON; run again later"
             ), None

@@ -50,12 +50,15 @@ def back_up(layout: Layout, before: str, keep: int) -> Path | None:
 
 
 def is_sound(layout: Layout) -> bool:
-    """Whether the catalog, where there is one, is a whole SQLite database."""
+    """Whether the catalog, where there is one, is a whole SQLite database, and DuckLake's."""
     if not layout.catalog.exists():
         return True
     try:
         with closing(_reading(layout.catalog)) as source:
-            return source.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
+            whole = source.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
+            # An empty file is a whole database, too.
+            tables = "SELECT count(*) FROM sqlite_master WHERE name = 'ducklake_snapshot'"
+            return whole and source.execute(tables).fetchall() == [(1,)]
     except sqlite3.OperationalError:
         # Locked, or no permission: says nothing of the content.
         raise

@@ -20,8 +20,11 @@ SQL = "SELECT symbol, close FROM silver.stocks_daily WHERE symbol = 'NA' ORDER B
 
 @pytest.mark.parametrize("form", ["csv", "json", "parquet", "table"])
 def test_formats(ran: Ran, tmp_path: Path, form: str) -> None:
-    out = tmp_path / "answer"
-    process = quantmini(ran.layout.root, "query", SQL, "--format", form, "--out", str(out))
+    # Two are known by the file's name.
+    named = form in ("csv", "json")
+    out = tmp_path / (f"answer.{form}" if named else "answer")
+    words = [] if named else ["--format", form]
+    process = quantmini(ran.layout.root, "query", SQL, *words, "--out", str(out))
     assert process.returncode == 0, process.stderr
     assert process.stdout == process.stderr == ""
     if form == "csv":
@@ -58,6 +61,8 @@ def test_chain(ran: Ran) -> None:
         (["query", "DROP TABLE lake.silver.stocks_daily"], 1, "read-only"),
         (["query", SQL, "--format", "xml"], 2, "unknown format xml"),
         (["query", SQL, "--out", "/nowhere/file"], 2, "/nowhere is no folder"),
+        (["query", SQL, "--out", "/"], 2, "/ is a folder"),
+        (["query", "SELECT close * volume FROM silver.stocks_daily"], 1, "close::double * volume"),
     ],
 )
 def test_errors_are_a_line_that_helps(ran: Ran, words: list[str], code: int, message: str) -> None:

@@ -85,6 +85,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault in ("500", "503"):
             code = b"SlowDown" if fault == "503" else b"InternalError"
             self._send(int(fault), {"Content-Type": "application/xml"}, ERROR % code)
+        elif fault == "html":
+            self._send(200, {"Content-Type": "text/html"}, b"<html><body>sign in</body></html>")
         elif fault == "reset":
             self._reset()
         elif fault == "stall":
@@ -114,6 +116,8 @@ class Handler(BaseHTTPRequestHandler):
             body = body[:middle] + bytes(byte ^ 0x55 for byte in body[middle:])
         elif fault == "truncated":
             sent = len(body) * 2 // 3
+        elif fault == "nameless":
+            body = body.replace(b"ETag", b"Tag")
         return status, headers, body, sent
 
     def _send(

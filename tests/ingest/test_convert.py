@@ -204,7 +204,7 @@ BAD_ROWS = {
     "finer than a microsecond": [bar(stamp=str(MIDNIGHT + 1))],
     "ticker is empty": [bar("")],
     "ticker is longer than 100": [bar("A" * 101)],
-    "ticker holds": [bar(" A"), bar("A\x00"), bar('"A'), bar("A\x7f")],
+    "ticker holds": [bar(" A"), bar("A\x00"), bar('"A'), bar("A\x7f"), bar("A\x9b")],
 }
 
 

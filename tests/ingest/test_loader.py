@@ -179,6 +179,9 @@ def test_watermarks(bucket: Bucket) -> None:
     assert (told["total_records"], told["processing_mode"]) == (3, "batch")
     load(bucket, mode="streaming")
     assert json.loads(path.read_text())["stocks_minute"] == told
+    path.write_text("{")
+    load(bucket, mode="streaming")
+    assert json.loads(path.read_text())["stocks_minute"]["total_records"] == 3
     path.unlink()
     later.unlink()
     load(bucket)

@@ -15,8 +15,9 @@ import pytest
 from isal import igzip
 
 from ingest.loader import ingest
-from ingest.memory import Guard, MemoryLimits, OutOfMemory, Usage, measure
+from ingest.memory import Guard, MemoryLimits, Usage, measure
 from lake.datasets import DATASETS, pick
+from lake.errors import OutOfMemory
 from lake.profile import GIB, Mode, limits_for
 from lake.settings import PROJECT
 from tests.conftest import quantmini

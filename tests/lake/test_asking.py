@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 import lake
-from lake import query_cache
+from lake import formats, query_cache
 from lake.errors import NotBuilt, Outdated, QueryFailed, UsageError
 from tests.dbt_project.bronze import attached
 from tests.lake.market import FIRST, LAST, MISSING, SPLIT, SYMBOLS, publish
@@ -194,6 +195,14 @@ def test_a_large_answer_comes_as_a_stream_and_is_checked_too(db, monkeypatch):
     assert db.bars(["AAPL", "NA"], freq="1min").arrow().equals(whole)
     with pytest.raises(UsageError, match="did you mean AAPL"):
         db.bars(["APPL", "NA"], freq="1min").arrow()
+
+
+def test_json_has_no_number_that_is_none(db, tmp_path):
+    sql = """SELECT 'NaN'::double AS x, 1.0 / 0 AS x, -1.5::float AS "a""b", 'inf' AS t"""
+    asked = db.sql(sql)
+    formats.write(asked, None, tmp_path / "answer.json")
+    [row] = json.loads((tmp_path / "answer.json").read_text(), parse_constant=pytest.fail)
+    assert list(row.values()) == [None, None, -1.5, "inf"]
 
 
 def test_an_answer_that_is_half_read_is_left_alone(db, monkeypatch):

@@ -1,5 +1,7 @@
 from datetime import date
 
+import pyarrow.parquet as pq
+
 from lake import calendar
 
 
@@ -22,6 +24,14 @@ def test_without_a_writable_home_nothing_is_kept(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setattr(calendar, "CACHE", tmp_path / "file" / "cache")
     assert calendar.sessions().equals(calendar.exchange_schedule())
+
+
+def test_what_dbt_reads_is_written_anew_where_it_is_damaged(tmp_path):
+    for before in (None, b"damaged", b""):
+        if before is not None:
+            (tmp_path / "sessions.parquet").write_bytes(before)
+        calendar.write_sessions(tmp_path / "sessions.parquet")
+        assert pq.ParquetFile(tmp_path / "sessions.parquet").read().equals(calendar.sessions())
 
 
 def test_a_damaged_copy_is_not_read(monkeypatch, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from lake import catalog
 from lake.attaching import attach_sql, install_extensions
-from lake.errors import CorruptFile, NotBuilt
+from lake.errors import CorruptFile, NotBuilt, OutOfMemory, UsageError
 from lake.files import write_json
 from lake.layout import Layout
 from lake.maintenance.snapshots import newest
@@ -54,6 +54,24 @@ def test_reference_tables_alone_are_no_lake(tmp_path):
     layout = Layout(tmp_path)
     write_json(layout.published, {"tickers": {"snapshot": 1, "run": "first"}})
     with pytest.raises(NotBuilt, match="quantmini run"):
+        catalog.connect(layout, "1GB", 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (duckdb.Error("unable to open database file"), UsageError, "give this user both"),
+        (duckdb.Error("attempt to write a readonly database"), UsageError, "give this user both"),
+        (duckdb.OutOfMemoryException("15 MiB used"), OutOfMemory, "processing.max_memory_gb"),
+        (duckdb.Error("database disk image is malformed"), CorruptFile, "quantmini maintain"),
+    ],
+)
+def test_a_whole_catalog_is_not_called_damaged(layout, monkeypatch, error, kind, words):
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr(catalog, "attach", refuse)
+    with pytest.raises(kind, match=words):
         catalog.connect(layout, "1GB", 1)
 
 

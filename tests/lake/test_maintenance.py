@@ -180,7 +180,7 @@ def test_a_backup_is_the_catalog_of_its_moment(layout, lake, monkeypatch):
 def test_only_the_last_backups_are_kept(layout, tmp_path):
     assert backup.back_up(layout, "expire", keep=2) is None
     assert backup.oldest(layout) <= datetime.now(UTC)
-    sqlite3.connect(layout.catalog).close()
+    layout.catalog.touch()
     made = [backup.back_up(layout, "expire", keep=2) for _ in range(3)]
     assert backup.backups(layout) == made[1:]
     assert datetime.now(UTC) - timedelta(minutes=10) < backup.oldest(layout) < datetime.now(UTC)
@@ -188,7 +188,10 @@ def test_only_the_last_backups_are_kept(layout, tmp_path):
 
 def test_a_damaged_catalog_is_seen_and_set_aside(layout):
     assert backup.is_sound(layout)
-    sqlite3.connect(layout.catalog).close()
+    layout.catalog.touch()
+    assert not backup.is_sound(layout)
+    with sqlite3.connect(layout.catalog) as catalog:
+        catalog.execute("CREATE TABLE ducklake_snapshot (snapshot_id BIGINT)")
     assert backup.is_sound(layout)
     layout.catalog.write_bytes(b"SQLite format 3\0, more or less" * 500)
     assert not backup.is_sound(layout)

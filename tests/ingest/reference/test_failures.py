@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,8 @@ FAULTS = {
     "no object": Fault(body=b"[]"),
     "no results": Fault(body=b'{"status": "ERROR"}'),
     "no list": Fault(body=b'{"results": "none"}'),
+    "an object": Fault(body=b'{"status": "OK", "results": {"a": 1}}'),
+    "deep": Fault(body=b'{"results": ' + b"[" * 200_000),
     "half a pair": Fault(body=b'{"results": [{"ticker": "\\ud800"}]}'),
     "no text": Fault(body=b'{"results": [{"ticker": "\xff"}]}'),
     "wrong gzip": Fault(headers={"Content-Encoding": "gzip"}, body=b"plain"),
@@ -40,6 +43,16 @@ def test_each_fault_once(layout: Layout, server: Vendor, fault: Fault) -> None:
     server.fail("cursor", fault)
     assert one(layout, server, "splits").rows == 8
     assert len(server.asked) == 3 + 2
+
+
+def test_an_answer_without_end_is_given_up(
+    layout: Layout, server: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.reference.answers.LARGEST", 1 << 20)
+    blank = b" " * (1 << 21) + b'{"results": [], "status": "OK"}'
+    packed = {"Content-Encoding": "gzip"}
+    server.fail(SPLITS, Fault(body=blank), Fault(headers=packed, body=gzip.compress(blank)))
+    assert one(layout, server, "splits").rows == 8
 
 
 @pytest.mark.parametrize(
