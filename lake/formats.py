@@ -64,7 +64,7 @@ def write(answer: Answer, form: str | None, out: Path | None) -> None:
         QueryFailed: the SQL is wrong.
     """
     form = chosen(form, out)
-    reader = answer.reader()
+    reader = _told_apart(answer.reader())
     # A connection of its own: that of the lake writes nothing.
     temp = Path(tempfile.gettempdir())
     with engine.connect(MEMORY, 1, temp, in_order=True) as connection, _as_ours():
@@ -76,6 +76,21 @@ def write(answer: Answer, form: str | None, out: Path | None) -> None:
                 rows = rows.project(", ".join(map(_finite, rows.columns, rows.types)))
             rows.create_view("answer")
             _copy(connection, COPY_OPTIONS[form], out)
+
+
+def _told_apart(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """The same rows with each column's name once: a join may have two, which nobody can select."""
+    names: list[str] = []
+    for name in reader.schema.names:
+        number, fit = 0, name
+        while fit in names:
+            number += 1
+            fit = f"{name}_{number}"
+        names.append(fit)
+    fields = [field.with_name(name) for field, name in zip(reader.schema, names, strict=True)]
+    schema = pa.schema(fields)
+    batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in reader)
+    return pa.RecordBatchReader.from_batches(schema, batches)
 
 
 @contextlib.contextmanager
