@@ -8,21 +8,28 @@ nothing that dbt parses depends on them, nor on the memory of this night.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
+from contextlib import ExitStack
 from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.flags import get_flags
+from dbt_common.exceptions import DbtRuntimeError
 
 from lake import changes, engine
 from lake.attaching import attach
 from lake.calendar import write_sessions
-from lake.errors import UsageError
+from lake.errors import LakeBusy, UsageError
+from lake.lock import writing_alone
 from lake.settings import load as load_settings
 from lake.sql import quoted
 
+# The commands that write to silver, or publish it.
+WRITING = ("build", "run", "seed", "test")
 # Without the variables, which `quantmini` sets from the system profile (flows/dbt.py).
 MEMORY_LIMIT, THREADS = "4GB", 2
 # A batch of days is cut at this many rows, so that a first build of years stays in memory.
@@ -60,6 +67,15 @@ class Plugin(BasePlugin):
         if self._shared != bool(layout.shared):
             right = "set lake.catalog first" if self._shared else "give `--target shared`"
             raise UsageError(f"the settings name another lake than this target; {right}")
+        if get_flags().WHICH in WRITING:  # type: ignore[no-untyped-call]
+            # Until dbt ends.
+            held = ExitStack()
+            atexit.register(held.close)
+            try:
+                held.enter_context(writing_alone(layout))
+            except LakeBusy as error:
+                # One that dbt shows without a traceback.
+                raise DbtRuntimeError(str(error)) from None
         marts = [layout.watermarks(asset).parent for asset in ("stocks", "options")]
         for folder in (*marts, layout.temp, layout.log("errors")):
             folder.mkdir(parents=True, exist_ok=True)

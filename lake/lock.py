@@ -6,7 +6,8 @@ import fcntl
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from lake.datasets import Dataset
 from lake.disk import naming_full_disk
@@ -91,6 +92,33 @@ def _taken(handle: int, wait: bool) -> bool:
         except BlockingIOError:
             continue
         return True
+    return False
+
+
+@contextmanager
+def writing_alone(layout: Layout) -> Iterator[None]:
+    """Hold the writer lock, unless whoever started this process holds it and handed it down.
+
+    Raises:
+        LakeBusy: another process holds it.
+    """
+    if _inherited(layout):
+        yield
+        return
+    with writing(layout):
+        yield
+
+
+def _inherited(layout: Layout) -> bool:
+    """Whether a descriptor of this process is the lock's: see `descriptors`."""
+    if not layout.lock.exists():
+        return False
+    lock = layout.lock.stat()
+    for descriptor in Path("/dev/fd").iterdir():
+        # The listing itself has one, which is gone by now.
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(int(descriptor.name)), lock):
+                return True
     return False
 
 

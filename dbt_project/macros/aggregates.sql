@@ -93,13 +93,17 @@
 {% endmacro %}
 
 {% macro on_last_basis(bars, period) %}
-    {#- Bars of a week or month with a split in it, on the share basis of its end; the others as they are. -#}
-    with ratios as (
-        {{ split_ratios(
-            bars,
-            after=bars ~ '.date',
-            until="date_trunc('" ~ period ~ "', " ~ bars ~ ".date) + interval 1 " ~ period ~ " - interval 1 day"
-        ) }}
+    {#- Bars of a week or month with a split in it, on the share basis of its last bar; the others as they are. A
+        split after that bar is of no bar here: it may be announced only, or come when nobody trades. -#}
+    with dated as (
+        select
+            *,
+            max(date) over (partition by symbol, date_trunc('{{ period }}', date)) as last_date
+        from {{ bars }}
+    ),
+
+    ratios as (
+        {{ split_ratios('dated', after='dated.date', until='dated.last_date') }}
     )
 
     select

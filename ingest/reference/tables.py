@@ -84,6 +84,8 @@ SPLITS = Table(
     rules=(
         ("split_from is not positive", "split_from <= 0"),
         ("split_to is not positive", "split_to <= 0"),
+        # No volume of silver could be put on such a basis.
+        ("more than 10,000 new shares for an old one", "split_to > 10000 * split_from"),
     ),
 )
 DIVIDENDS = Table(

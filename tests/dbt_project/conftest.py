@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import resource
@@ -37,6 +38,8 @@ def call(arguments: list[str], environment: dict[str, str], output: Path) -> Non
     finally:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         output.with_suffix(".peak").write_text(str(peak), encoding="utf-8")
+        # As where Python ends, which a forked process does not come to.
+        atexit._run_exitfuncs()
 
 
 class Dbt:

@@ -98,7 +98,9 @@ def test_a_split_within_a_week(tmp_path: Path, dbt: Dbt) -> None:
     """The week's prices and volume are on the share basis of its end, raw bars stay as they are."""
     for day in range(1, 6):
         write_day(tmp_path, "stocks_daily", date(2024, 1, day), seed=day)
-    write_splits(tmp_path, {("AAA", date(2024, 1, 4)): (1.0, 4.0)})
+    # The other is of the next day, which has no bar yet.
+    splits = {("AAA", date(2024, 1, 4)): (1.0, 4.0), ("BBB", date(2024, 1, 6)): (1.0, 2.0)}
+    write_splits(tmp_path, splits)
     run = dbt(
         tmp_path, "build", "--select", "+stocks_weekly", "--exclude-resource-type", "unit_test"
     )
@@ -111,7 +113,15 @@ def test_a_split_within_a_week(tmp_path: Path, dbt: Dbt) -> None:
         week = lake.sql(
             "SELECT open, volume FROM lake.silver.stocks_weekly WHERE symbol = 'AAA'"
         ).fetchall()
+        as_traded = lake.sql(
+            "SELECT arg_max(close, date), sum(volume) FROM lake.silver.stocks_daily "
+            "WHERE symbol = 'BBB'"
+        ).fetchall()
+        announced = lake.sql(
+            "SELECT close, volume FROM lake.silver.stocks_weekly WHERE symbol = 'BBB'"
+        ).fetchall()
     ratios = [4 if day < date(2024, 1, 4) else 1 for day, *_ in days]
     assert 1 in ratios and 4 in ratios
     volume = sum(volume * ratio for (*_, volume), ratio in zip(days, ratios, strict=True))
     assert week == [(days[0][1] / ratios[0], volume)]
+    assert announced == as_traded

@@ -4,6 +4,8 @@ import fcntl
 import multiprocessing
 import multiprocessing.synchronize
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -16,7 +18,7 @@ from lake.datasets import DATASETS, pick
 from lake.errors import LakeBusy, UsageError
 from lake.files import read_json, replacing, write_json
 from lake.layout import Layout
-from lake.lock import writing
+from lake.lock import descriptors, writing
 from tests.forked import forking
 
 
@@ -174,3 +176,24 @@ def test_the_saved_profile_is_a_report(monkeypatch, tmp_path):
     path.write_text(text.replace("max_workers: ", "max_workers: 9"))
     monkeypatch.setattr(settings, "CONFIG", tmp_path)
     assert settings.load().limits() == profile.limits()
+
+
+def test_a_process_that_is_started_for_the_lock_needs_no_other(tmp_path):
+    """As dbt is by a run; one that is started by hand has to have its own."""
+    code = f"""
+from lake.layout import Layout
+from lake.lock import writing_alone
+from pathlib import Path
+with writing_alone(Layout(Path({str(tmp_path)!r}))):
+    print("wrote")
+"""
+
+    def said(**more):
+        command = [sys.executable, "-c", code]
+        return subprocess.run(command, capture_output=True, text=True, check=False, **more)
+
+    with writing(Layout(tmp_path)):
+        assert "is writing to" in said().stderr
+        assert said(pass_fds=descriptors()).stdout == "wrote\n"
+    assert said().stdout == "wrote\n"
+    assert not Layout(tmp_path).lock.with_suffix(".pid").exists()
