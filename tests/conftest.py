@@ -20,11 +20,6 @@ from lake.layout import Layout
 from lake.settings import PROJECT
 
 SHARED = PROJECT.parent / "shared"
-# The processes that these tests start by the hundred would each compile all that they import.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# A lake, keys and alerts of whoever runs these tests are no business of theirs.
-for name in [name for name in os.environ if name.startswith(("QUANTMINI_", "POLYGON_"))]:
-    del os.environ[name]
 # The variable of dbt that says where to find what it has parsed.
 PARSED = "DBT_PARTIAL_PARSE_FILE_PATH"
 

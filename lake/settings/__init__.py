@@ -7,6 +7,8 @@ config/pipeline_config.yaml.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import (
@@ -26,6 +28,7 @@ from pydantic_settings import (
 
 from lake import profile
 from lake.errors import UsageError
+from lake.files import named
 from lake.settings.alerts import Alerts
 from lake.settings.base import PROJECT
 from lake.settings.cache import Cache
@@ -41,7 +44,8 @@ from lake.settings.source import Source
 
 __all__ = ["CONFIG", "PROJECT", "Alerts", "Gold", "Settings", "Universe", "load"]
 
-CONFIG = PROJECT / "config"
+# The folder of both files; a relative one starts at the current folder.
+CONFIG = Path.cwd() / named(os.environ.get("QUANTMINI_CONFIG") or PROJECT / "config")
 
 # An empty one, as in the example of credentials.yaml, is none.
 Secret = Annotated[SecretStr | None, BeforeValidator(lambda text: text or None)]

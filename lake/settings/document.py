@@ -48,6 +48,7 @@ VARIABLES = """\
 | variable | what it does |
 |---|---|
 | `QUANTMINI_LAKE` | the lake's folder, as `lake.root` |
+| `QUANTMINI_CONFIG` | the folder of both files instead of `config/` |
 | `QUANTMINI_LOG_LEVEL` | what stderr shows: `DEBUG`, `INFO`, `WARNING` (by default) or `ERROR` |
 | `QUANTMINI_MEMORY_LIMIT`, `QUANTMINI_THREADS`, `QUANTMINI_BATCH_ROWS` | limits of a literal \
 `dbt build`; `quantmini` sets them from the profile |

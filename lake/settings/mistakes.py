@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 PREFIX = "QUANTMINI_"
-# Variables that are no settings: the log level of stderr, and what dbt asks for.
+# Variables that are no settings: where those are, the log level of stderr, and what dbt asks for.
 OTHERS = (
+    "CONFIG",
     "LOG_LEVEL",
     "MEMORY_LIMIT",
     "THREADS",
