@@ -13,6 +13,7 @@ import gc
 import json
 import os
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -24,6 +25,7 @@ from lake import changes, engine
 from lake.attaching import attach
 from lake.calendar import write_sessions
 from lake.errors import LakeBusy, UsageError
+from lake.files import write_json
 from lake.lock import writing_alone
 from lake.settings import load as load_settings
 from lake.sql import quoted
@@ -76,6 +78,7 @@ class Plugin(BasePlugin):
             except LakeBusy as error:
                 # One that dbt shows without a traceback.
                 raise DbtRuntimeError(str(error)) from None
+            _leave_catalog()
         marts = [layout.watermarks(asset).parent for asset in ("stocks", "options")]
         for folder in (*marts, layout.temp, layout.log("errors")):
             folder.mkdir(parents=True, exist_ok=True)
@@ -89,6 +92,14 @@ class Plugin(BasePlugin):
         if not self._knows_changes:
             changes.define(cursor)
             self._knows_changes = True
+
+
+def _leave_catalog() -> None:
+    """Let `dbt docs serve` work after a build; `dbt docs generate` puts the tables' sizes there."""
+    flags = get_flags()  # type: ignore[no-untyped-call]
+    path = Path(flags.PROJECT_DIR, flags.TARGET_PATH or "target", "catalog.json")
+    if not path.exists():
+        write_json(path, {"metadata": {}, "nodes": {}, "sources": {}})
 
 
 def _count(name: str, default: int) -> int:
