@@ -188,6 +188,7 @@ BAD_ROWS = {
     "not as many": ["A,1,2", bar() + ",1"],
     "open is not a number": [bar(open_="ten"), bar(open_=""), bar(open_="nan")],
     "close is not positive": [bar(close="0"), bar(close="-1", low="-1")],
+    "low is not positive": [bar(low="0")],
     "high <": [bar(high="10.49"), bar(high="9")],
     "low >": [bar(low="10.01"), bar(low="12")],
     "volume is not": [bar(volume=""), bar(volume="1 000")],

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Generator
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from threading import Semaphore
 from typing import Any
@@ -116,6 +117,8 @@ def test_bad_day_keeps_bronze_and_does_not_stop_others(bucket: Bucket) -> None:
     assert [item.date for item in report.ingested] == [NEXT]
     assert "not a whole gzip file" in report.failed[0].error
     assert symbols(bucket.layout) == ["A"]
+    # Without it the next run fetches the file anew.
+    assert not bucket.layout.landing(DATASETS["stocks_minute"], DAY).exists()
 
 
 def test_what_nobody_thought_of_is_one_days_failure(
@@ -186,6 +189,24 @@ def test_watermarks(bucket: Bucket) -> None:
     later.unlink()
     load(bucket)
     assert json.loads(path.read_text())["stocks_minute"]["total_records"] == 3
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_taken(bucket: Bucket, tmp_path: Path) -> None:
+    minutes = DATASETS["stocks_minute"]
+    bucket.put(packed(bar("A")))
+    [listed] = bucket.source.list(minutes)
+    bucket.put(packed(bar("A"), bar("B")))
+    with pytest.raises(SourceUnavailable, match="changed while it was read; run again"):
+        bucket.source.fetch(listed, tmp_path / "landed")
+    assert not (tmp_path / "landed").exists()
+
+
+def test_volumes_of_all_sizes_in_one_file(bucket: Bucket) -> None:
+    """The unit of the first slice would not fit the second one's counts."""
+    bucket.put(packed(bar("A", volume="1.000000001"), bar("B", volume="10000000000000")))
+    assert load(bucket, options=ConvertOptions(slice_bytes=64)).failed == []
+    rows = pl.read_parquet(bucket.layout.bronze(DATASETS["stocks_minute"], DAY))
+    assert rows["volume"].to_list() == [Decimal("1.000000001"), Decimal(10) ** 13]
 
 
 class Refusing(DirectorySource):

@@ -16,6 +16,7 @@ import pytest
 import lake
 from lake import formats, query_cache
 from lake.errors import NotBuilt, Outdated, QueryFailed, UsageError
+from lake.market import bars_of
 from tests.dbt_project.bronze import attached
 from tests.lake.market import FIRST, LAST, MISSING, SPLIT, SYMBOLS, publish
 
@@ -81,6 +82,14 @@ def test_contracts_are_known_by_their_prefix(db):
 def test_a_week_counts_when_any_day_of_it_does(db):
     weeks = db.bars("NA", "2024-06-05", "2024-06-10", freq="week").polars()
     assert weeks["date"].to_list() == [date(2024, 6, 3), date(2024, 6, 10)]
+
+
+def test_a_month_counts_to_its_last_day():
+    months = bars_of(["AAA"], None, "month")
+    assert months.whole(date(2024, 2, 10), date(2024, 2, 10)) == (
+        date(2024, 2, 1),
+        date(2024, 2, 29),
+    )
 
 
 def test_every_form_holds_the_same_rows(db):
