@@ -204,7 +204,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken(bucket: Bucket, tmp_p
 def test_volumes_of_all_sizes_in_one_file(bucket: Bucket) -> None:
     """The unit of the first slice would not fit the second one's counts."""
     bucket.put(packed(bar("A", volume="1.000000001"), bar("B", volume="10000000000000")))
-    assert load(bucket, options=ConvertOptions(slice_bytes=64)).failed == []
+    assert load(bucket, options=ConvertOptions(slice_bytes=150)).failed == []
     rows = pl.read_parquet(bucket.layout.bronze(DATASETS["stocks_minute"], DAY))
     assert rows["volume"].to_list() == [Decimal("1.000000001"), Decimal(10) ** 13]
 
