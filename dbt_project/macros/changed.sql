@@ -59,6 +59,11 @@
     {{- return(load_relation(relation) is not none) -}}
 {% endmacro %}
 
+{% macro tested_columns() %}
+    {#- The columns in the YAML of the model whose test this is. -#}
+    {{- return(graph.nodes[model.attached_node].columns.values()) -}}
+{% endmacro %}
+
 {% macro get_where_subquery(relation) %}
     {#- dbt's hook for a test's `where`: our tests look at what came since the last publication, so that a gate
         costs what the new data costs. Rows that only went, as to the archive, break nothing that a test says of
@@ -69,7 +74,7 @@
     {%- if changed is none -%}{{ return(relation) }}{%- endif -%}
     {%- if changed == [] and not is_built(relation) -%}
         {%- set types = {} -%}
-        {%- for column in graph.nodes[model.attached_node].columns.values() -%}
+        {%- for column in tested_columns() -%}
             {%- do types.update({column.name: column.data_type}) -%}
         {%- endfor -%}
         {{- return('(' ~ no_rows(types) ~ ') as no_rows') -}}

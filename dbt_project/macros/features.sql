@@ -18,7 +18,13 @@
 
 {% macro feature(name, expression) -%}
     {#- A column of a feature; null, and not computed, where the settings leave it out. -#}
-    {%- if not execute or model.resource_type == 'unit_test' or name in configured_features() -%}
+    {%- set in_table = execute and model.resource_type != 'unit_test' -%}
+    {%- if in_table and not model.columns.get(name, {}).get('meta', {}).get('feature') -%}
+        {%- do exceptions.raise_compiler_error(
+            name ~ ' is no column with meta.feature in ' ~ model.name ~ '.yml; docs/features.md says how to add one'
+        ) -%}
+    {%- endif -%}
+    {%- if not in_table or name in configured_features() -%}
     {{ expression }} as {{ name }}
     {%- else -%}
     null::{{ model.columns[name].data_type }} as {{ name }}

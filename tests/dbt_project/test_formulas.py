@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from lake.catalog import connect
 from lake.datasets import DATASETS
 from tests.conftest import Ran
+from tests.dbt_project.conftest import Dbt
 
 OPTION_ROOTS = {"BRKB": "BRK.B", "SPXW": "SPX"}
 
@@ -66,6 +68,12 @@ def test_stocks_daily(silver: dict[str, pd.DataFrame]) -> None:
     same(bars["price_range"], bars["high"] - bars["low"])
     same(bars["daily_return"], bars["close"] / bars["open"] - 1)
     same(bars["vwap"], ((bars["high"] + bars["low"]) / 2).where(bars["volume"] > 0))
+
+
+@pytest.mark.slow(10)
+def test_a_feature_that_the_yaml_lacks_is_named(tmp_path: Path, dbt: Dbt) -> None:
+    run = dbt(tmp_path, "compile", "--inline", "select {{ feature('typical_price', '1') }}")
+    assert "typical_price is no column with meta.feature in inline_query.yml" in run.stdout
 
 
 def test_stocks_minute(silver: dict[str, pd.DataFrame]) -> None:

@@ -169,17 +169,32 @@ def test_the_file_has_every_setting_with_its_default(empty):
             assert defaults[block][name] == value, name
 
 
-def features():
-    """The features of each data set, as the models' own YAML has them."""
+def models():
+    """The four data sets' models, as their own YAML has them."""
     folder = settings.PROJECT / "dbt_project/models/silver/features"
+    files = sorted(folder.glob("*.yml"))
+    return {path.stem: yaml.safe_load(path.read_text())["models"][0] for path in files}
+
+
+def features():
+    """The features of each data set."""
     return {
-        path.stem: [
+        name: [
             column["name"]
-            for column in yaml.safe_load(path.read_text())["models"][0]["columns"]
+            for column in model["columns"]
             if column.get("config", {}).get("meta", {}).get("feature")
         ]
-        for path in sorted(folder.glob("*.yml"))
+        for name, model in models().items()
     }
+
+
+def test_each_feature_has_a_row_in_the_guide_and_each_model_a_test_of_them():
+    guide = (settings.PROJECT / "docs/features.md").read_text(encoding="utf-8")
+    for dataset, names in features().items():
+        for name in names:
+            assert re.search(rf"^\| [^|]*\b{dataset}\b[^|]*\| `{name}` \|", guide, re.M), name
+    for name, model in models().items():
+        assert {"finite_features": {"name": f"{name}_finite_features"}} in model["data_tests"]
 
 
 def test_the_page_is_made_from_the_settings():
