@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -14,6 +16,7 @@ import pytest
 import typer.main
 
 from flows.cli import app
+from lake.errors import QuantminiError
 from lake.settings import PROJECT
 from tests.conftest import Ran
 
@@ -77,6 +80,15 @@ def test_links_and_named_files_are_there(page: Path) -> None:
     tops = "benchmarks|dbt_project|deploy|docs|examples|flows|gold_export|ingest|lake|tests"
     named = re.findall(rf"`((?:{tops})/[\w./-]+)`", text)
     assert [name for name in named if not (PROJECT / name).exists()] == []
+
+
+def test_each_class_of_errors_is_in_the_runbook() -> None:
+    for top in ("flows", "gold_export", "ingest", "lake"):
+        for module in pkgutil.walk_packages([str(PROJECT / top)], f"{top}."):
+            importlib.import_module(module.name)
+    runbook = (PROJECT / "docs/operations.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)` \|", runbook, re.MULTILINE)
+    assert sorted(told) == sorted(error.__name__ for error in QuantminiError.__subclasses__())
 
 
 @pytest.mark.slow
