@@ -48,8 +48,22 @@ def test_compose() -> None:
     assert (DEPLOY / build["context"] / build["dockerfile"]).exists()
 
 
+def pods() -> list[Any]:
+    """What Kubernetes' jobs start."""
+    manifests = yaml.safe_load_all((DEPLOY / "kubernetes/quantmini.yaml").read_text())
+    jobs = [each["spec"] for each in manifests if each["kind"] == "CronJob"]
+    return [job["jobTemplate"]["spec"]["template"]["spec"] for job in jobs]
+
+
 def test_kubernetes() -> None:
     check("kubernetes-validate", "--strict", str(DEPLOY / "kubernetes/quantmini.yaml"))
+    night, upkeep = pods()
+    (reference,) = night["initContainers"]
+    assert reference["command"] == ["sh", "-c", "quantmini reference sync || true"]
+    # The same in both, but for what they call.
+    (run,), (maintain,) = night["containers"], upkeep["containers"]
+    assert run | {"name": "", "args": []} == maintain | {"name": "", "args": []}
+    assert night["securityContext"] == upkeep["securityContext"]
 
 
 def test_systemd(tmp_path: Path) -> None:
@@ -75,7 +89,8 @@ def test_every_command_that_is_called_exists() -> None:
     ]
     compose = yaml.safe_load((DEPLOY / "docker-compose.yaml").read_text())
     starts += compose["services"]["worker"]["command"]
-    assert len(starts) >= 5
+    starts += [each["args"][0] for pod in pods() for each in pod["containers"]]
+    assert len(starts) >= 7
     assert set(starts) <= known
 
 
