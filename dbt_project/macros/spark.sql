@@ -1,6 +1,7 @@
-{#- The engine of incremental silver on Spark. As on DuckDB the ledger `metadata.days` says what silver holds and
-    the model is a formula over `bars`; but a run reads what it needs from bronze, and overwrites whole dates:
-    those that changed, and those whose windows reach one (docs/decisions/012-spark.md). -#}
+{#- The engine of incremental silver on Spark. As on DuckDB a ledger, here `metadata.days` with a partition a
+    data set, says what silver holds and the model is a formula over `bars`; but a run reads what it needs from
+    bronze, and overwrites whole dates: those that changed, and those whose windows reach one
+    (docs/decisions/012-spark.md). -#}
 
 {% macro spark__start_batches() %}
     {%- if execute %}
