@@ -148,8 +148,7 @@
         parsed.contract_type,
         parsed.strike_price,
         coalesce(underlyings.underlying, option_roots.underlying, parsed.plain_root) as underlying,
-        parsed.root not in (parsed.plain_root, coalesce(underlyings.underlying, ''))
-        and exact_root.root is null as is_adjusted
+        parsed.root not in (parsed.plain_root, coalesce(underlyings.underlying, '')) as is_adjusted
     from (
         select
             ticker,
@@ -161,6 +160,5 @@
         from (select distinct ticker from {{ bars }})
     ) as parsed
     left join {{ ref('option_roots') }} as option_roots on parsed.plain_root = option_roots.root
-    left join {{ ref('option_roots') }} as exact_root on parsed.root = exact_root.root
     left join underlyings on parsed.ticker = underlyings.ticker
 {%- endmacro %}

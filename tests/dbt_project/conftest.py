@@ -79,9 +79,16 @@ class Dbt:
 
     def results(self, kind: str) -> Counter[str]:
         """How many nodes of a kind, such as `unit_test`, ended how in the last command."""
+        return Counter(status for _, status in self._ended(kind))
+
+    def names(self, kind: str, status: str) -> set[str]:
+        """The nodes of a kind that ended so in the last command, without dbt's hashes."""
+        return {name.split(".")[2] for name, how in self._ended(kind) if how == status}
+
+    def _ended(self, kind: str) -> list[tuple[str, str]]:
         results = json.loads((self.target / "run_results.json").read_text(encoding="utf-8"))
-        nodes = [node for node in results["results"] if node["unique_id"].startswith(f"{kind}.")]
-        return Counter(node["status"] for node in nodes)
+        nodes = [(node["unique_id"], node["status"]) for node in results["results"]]
+        return [(name, status) for name, status in nodes if name.startswith(f"{kind}.")]
 
     @property
     def peak(self) -> int:

@@ -16,6 +16,8 @@ from tests.dbt_project.bronze import attached, write_day, write_splits
 from tests.dbt_project.conftest import Dbt
 
 SUMS = ["volume", "transactions"]
+# The half of a dollar goes to the even one.
+DOLLARS = "sum(round_even(close::double * volume::double, 0))"
 
 
 @pytest.fixture(scope="module")
@@ -72,20 +74,26 @@ def test_periods(
 ) -> None:
     days = frame(lake, source, f"{key}, date")
     days["date"] = pd.PeriodIndex(pd.to_datetime(days["date"]), freq=freq).start_time.date
-    same(frame(lake, table, f"{key}, date"), bars(days, [key, "date"]))
+    dollars = days["close"].astype(float) * days["volume"].astype(float)
+    days["dollar_volume"] = dollars.round()
+    expected = bars(days, [key, "date"])
+    expected["dollar_volume"] = days.groupby([key, "date"])["dollar_volume"].sum().tolist()
+    same(frame(lake, table, f"{key}, date"), expected)
 
 
 def test_marts(lake: duckdb.DuckDBPyConnection, ran: Ran) -> None:
     folder = ran.layout.root / "metadata"
     for mart, sql in {
-        "stocks/symbols": "SELECT symbol, min(date), max(date), count(*), arg_max(close, date) "
-        "FROM lake.silver.stocks_daily GROUP BY symbol",
-        "stocks/daily_stats": "SELECT date, count(*), sum(volume) "
-        "FROM lake.silver.stocks_daily GROUP BY date",
+        "stocks/symbols": "SELECT symbol, min(date), max(date), count(*), arg_max(close, date), "
+        f"{DOLLARS} FROM lake.silver.stocks_daily GROUP BY symbol",
+        "stocks/daily_stats": "SELECT date, count(*), sum(volume), "
+        f"{DOLLARS}, sum(transactions), count(*) FILTER (close > open), "
+        "count(*) FILTER (close < open) FROM lake.silver.stocks_daily GROUP BY date",
         "options/contracts": "SELECT DISTINCT ticker, root, underlying, expiration_date, "
         "contract_type, strike_price FROM lake.silver.options_daily",
-        "options/chains": "SELECT underlying, expiration_date, count(DISTINCT ticker) "
-        "FROM lake.silver.options_daily GROUP BY ALL",
+        "options/chains": "SELECT underlying, expiration_date, count(DISTINCT ticker), "
+        "count(DISTINCT strike_price), min(strike_price), max(strike_price), min(date), "
+        "max(date), sum(volume) FROM lake.silver.options_daily GROUP BY ALL",
     }.items():
         expected = lake.sql(f"{sql} ORDER BY ALL").fetchall()
         columns = len(expected[0])
@@ -97,7 +105,9 @@ def test_marts(lake: duckdb.DuckDBPyConnection, ran: Ran) -> None:
 def test_a_split_within_a_week(tmp_path: Path, dbt: Dbt) -> None:
     """The week's prices and volume are on the share basis of its end, raw bars stay as they are."""
     for day in range(1, 6):
-        write_day(tmp_path, "stocks_daily", date(2024, 1, day), seed=day)
+        # Before the split highs are above all later ones as they stand, and below them rebased.
+        spread = 5.0 if day < 4 else 0.05
+        write_day(tmp_path, "stocks_daily", date(2024, 1, day), seed=day, spread=spread)
     # The other is of the next day, which has no bar yet.
     splits = {("AAA", date(2024, 1, 4)): (1.0, 4.0), ("BBB", date(2024, 1, 6)): (1.0, 2.0)}
     write_splits(tmp_path, splits)
@@ -107,11 +117,12 @@ def test_a_split_within_a_week(tmp_path: Path, dbt: Dbt) -> None:
     assert run.returncode == 0, run.stdout
     with attached(tmp_path, read_only=True) as lake:
         days = lake.sql(
-            "SELECT date, open, volume FROM lake.silver.stocks_daily "
+            "SELECT date, open, high, low, close, volume FROM lake.silver.stocks_daily "
             "WHERE symbol = 'AAA' ORDER BY date"
         ).fetchall()
         week = lake.sql(
-            "SELECT open, volume FROM lake.silver.stocks_weekly WHERE symbol = 'AAA'"
+            "SELECT open, high, low, close, volume FROM lake.silver.stocks_weekly "
+            "WHERE symbol = 'AAA'"
         ).fetchall()
         as_traded = lake.sql(
             "SELECT arg_max(close, date), sum(volume) FROM lake.silver.stocks_daily "
@@ -122,6 +133,11 @@ def test_a_split_within_a_week(tmp_path: Path, dbt: Dbt) -> None:
         ).fetchall()
     ratios = [4 if day < date(2024, 1, 4) else 1 for day, *_ in days]
     assert 1 in ratios and 4 in ratios
-    volume = sum(volume * ratio for (*_, volume), ratio in zip(days, ratios, strict=True))
-    assert week == [(days[0][1] / ratios[0], volume)]
+    rebased = [
+        ([price / ratio for price in prices], volume * ratio)
+        for (_, *prices, volume), ratio in zip(days, ratios, strict=True)
+    ]
+    opens, highs, lows, closes = zip(*(prices for prices, _ in rebased), strict=True)
+    volume = sum(volume for _, volume in rebased)
+    assert week == [(opens[0], max(highs), min(lows), closes[-1], volume)]
     assert announced == as_traded

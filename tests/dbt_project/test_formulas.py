@@ -70,6 +70,17 @@ def test_stocks_daily(silver: dict[str, pd.DataFrame]) -> None:
     same(bars["vwap"], ((bars["high"] + bars["low"]) / 2).where(bars["volume"] > 0))
 
 
+def test_the_gate_warns_of_moves_beyond_a_half(ran: Ran, silver: dict[str, pd.DataFrame]) -> None:
+    bars = silver["stocks_daily"]
+    steps = np.exp(-bars["alpha_daily"]) - 1
+    moves = bars[(bars["daily_return"].abs() > 0.5) | (steps.abs() > 0.5)]
+    assert len(moves) == 2
+    # Nothing else warns: no session is missing, and no day lacks instruments.
+    (warning,) = ran.document["gate"]["warnings"]
+    rows = pd.read_parquet(warning["rows"])
+    assert sorted(rows["symbol"]) == sorted(moves["symbol"])
+
+
 @pytest.mark.slow(10)
 def test_a_feature_that_the_yaml_lacks_is_named(tmp_path: Path, dbt: Dbt) -> None:
     run = dbt(tmp_path, "compile", "--inline", "select {{ feature('typical_price', '1') }}")

@@ -67,11 +67,16 @@ def test_a_failed_gate_keeps_yesterday_in_service(tmp_path: Path) -> None:
 
 @pytest.mark.slow(140)
 def test_rows_written_past_the_models_are_audited_too(tmp_path: Path, dbt: Dbt) -> None:
-    for day in DAYS[:2]:
-        write_day(tmp_path, "stocks_daily", day)
+    # A session is missing between the two, and the second has one instrument of four less.
+    for day in (DAYS[0], DAYS[2]):
+        write_day(tmp_path, "stocks_daily", day, seed=1)
     alone = ("build", "--exclude-resource-type", "unit_test", "--select", "+stocks_daily")
     # A batch a date: keys are looked at date by date too.
     assert dbt(tmp_path, *alone, batch_rows=1).returncode == 0
+    assert dbt.names("test", "warn") == {
+        "enough_instruments_stocks_daily_stocks_daily__0_8",
+        "no_missing_session_stocks_daily_stocks_daily",
+    }
     before = published(Layout(tmp_path))
     # dbt's own command, though no other data set is in this lake.
     run = dbt(tmp_path, "test", batch_rows=1)
@@ -80,7 +85,7 @@ def test_rows_written_past_the_models_are_audited_too(tmp_path: Path, dbt: Dbt) 
     with attached(tmp_path, read_only=False) as lake:
         table = "lake.silver.stocks_daily"
         lake.execute(f"UPDATE {table} SET high = low - 1, volume = -1, alpha_daily = 'nan'")
-        one = f"FROM {table} WHERE date = '{DAYS[1]}' LIMIT 1"
+        one = f"FROM {table} WHERE date = '{DAYS[2]}' LIMIT 1"
         lake.execute(f"INSERT INTO {table} {one}; INSERT INTO {table} {one}")
         lake.execute(f"INSERT INTO {table} BY NAME SELECT 'ZZZ' AS symbol")
     run = dbt(tmp_path, "test", batch_rows=1)
@@ -153,5 +158,5 @@ def test_killed_builds_converge(tmp_path: Path, dbt: Dbt) -> None:
 
 @pytest.mark.slow(140)
 def test_unit_tests_of_the_models(tmp_path: Path, dbt: Dbt) -> None:
-    dbt.build(tmp_path, "--exclude-resource-type", "test")
-    assert dbt.results("unit_test") == {"pass": 9}
+    dbt.build(tmp_path, "metadata", "--exclude-resource-type", "test")
+    assert dbt.results("unit_test") == {"pass": 10}
