@@ -77,6 +77,14 @@ def numbered(tickers: list[str], numbers: npt.NDArray[np.int64]) -> pa.Table:
     return pa.table({"ticker": pa.array(tickers, pa.string()), "number": numbers.astype(np.int32)})
 
 
+def largest(places: pa.Table, top: int) -> pa.Table:
+    """The places of the `top` tickers with the largest dollar volume; 0 keeps all."""
+    if not top:
+        return places
+    order = [("dollars", "descending"), ("ticker", "ascending")]
+    return places.sort_by(order).slice(0, top)
+
+
 def select(
     dataset: str, places: pa.Table, sessions: calendars.Sessions, top: int
 ) -> Selection | None:
@@ -91,9 +99,7 @@ def select(
     Returns:
         The selection; None where no bar of the universe lies in a session.
     """
-    if top:
-        order = [("dollars", "descending"), ("ticker", "ascending")]
-        places = places.sort_by(order).slice(0, top)
+    places = largest(places, top)
     rows, placed = (int(places[name].to_numpy().sum()) for name in ("rows", "placed"))
     if not placed:
         return None

@@ -11,6 +11,7 @@ import duckdb
 
 from gold_export import places, versions
 from gold_export.compare import VerifyReport, compare
+from gold_export.selection import largest
 from lake.errors import NotBuilt
 from lake.layout import Layout
 
@@ -39,8 +40,9 @@ def verify(
     data = open_store(layout.gold(store))
     published = "adjustment_factors" in state["made_from"]["snapshots"]
     adjustment = state["made_from"]["adjustment"] if published else "none"
+    top = state["made_from"]["top"]
     found = [
-        compare(con, data, _sample(folder, name, sample, seed), name, list(fields), adjustment)
+        compare(con, data, _sample(folder, name, top, sample, seed), name, list(fields), adjustment)
         for name, fields in state["fields"].items()
     ]
     worst = max(found, key=lambda report: (report.missing, report.largest_difference))
@@ -71,12 +73,14 @@ def open_store(path: Path) -> Any:
     return D
 
 
-def _sample(folder: Path, dataset: str, count: int, seed: int) -> dict[str, str]:
-    """Some tickers of a data set and their instruments."""
+def _sample(folder: Path, dataset: str, top: int, count: int, seed: int) -> dict[str, str]:
+    """Some of the tickers that a data set brought to the store, and their instruments.
+
+    Each data set has its own `top` largest: `symbols.csv` names those of all of them.
+    """
     with (folder / "symbols.csv").open(encoding="utf-8", newline="") as file:
         names = dict(list(csv.reader(file))[1:])
-    found = places.kept(folder, dataset)
+    found = largest(places.kept(folder, dataset), top)
     placed = found.filter(found["first"].is_valid())["ticker"].to_pylist()
-    known = [ticker for ticker in placed if ticker in names]
-    tickers = random.Random(seed).sample(known, min(count, len(known)))  # noqa: S311
+    tickers = random.Random(seed).sample(placed, min(count, len(placed)))  # noqa: S311
     return {ticker: names[ticker] for ticker in sorted(tickers)}

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from gold_export.export import export
-from gold_export.options import ExportOptions
+from gold_export.options import STORES, ExportOptions
 from gold_export.verify import open_store, verify
 from lake.errors import NotBuilt
 from lake.layout import Layout
@@ -115,6 +115,23 @@ def test_an_adjusted_store_is_equal(con, layout, tmp_path, judge: Judge):
         seen = judge(con, tmp_path / f"{adjustment}.duckdb", layout, "stocks_daily")
         assert seen["equal"]
         assert seen["instruments"] == 3
+
+
+@pytest.mark.slow
+def test_each_data_set_has_its_own_largest(con, layout, tmp_path, judge: Judge):
+    contracts = [f"O:{name}241220C00010000" for name in ("AAA", "BBB", "CCC", "DDD")]
+    for seed, name in enumerate(STORES["options"]):
+        market.put(con, name, market.bars(name, contracts, market.SESSIONS[:3], seed))
+    snapshots = dict.fromkeys(STORES["options"], 1)
+    export(con, layout, "options", snapshots, ExportOptions(top=1))
+    files = layout.gold("options").glob("features/*/close.*.bin")
+    assert len({path.parent for path in files}) == 2, "these seeds have one largest contract"
+    assert judge(con, tmp_path / "published.duckdb", layout, "options")["equal"]
+    lost = next(layout.gold("options").glob("features/*/close.1min.bin"))
+    lost.unlink()
+    seen = judge(con, tmp_path / "again.duckdb", layout, "options")
+    assert (seen["equal"], seen["instruments"]) == (False, 2)
+    assert seen["worst"].startswith(f"{lost.parent.name.upper()} $close 2024")
 
 
 def test_no_store(con, layout):
