@@ -159,6 +159,9 @@ def made_from(
 
 
 def question(state: Mapping[str, Any]) -> dict[str, Any]:
-    """What a version was made from, but for when silver was published: what an update keeps."""
+    """What a version was made from, but for when silver was published: what an update keeps.
+
+    Empty where a damaged state does not say.
+    """
     moving = ("snapshots", "runs")
-    return {name: part for name, part in state["made_from"].items() if name not in moving}
+    return {name: part for name, part in state.get("made_from", {}).items() if name not in moving}
