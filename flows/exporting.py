@@ -16,7 +16,7 @@ from gold_export.export import export, is_current
 from gold_export.job import inputs
 from gold_export.options import STORES, ExportOptions
 from gold_export.ranges import Range, Spread
-from gold_export.verify import verify
+from gold_export.verify import difference, verify
 from gold_export.versions import prepare
 from lake import archive, catalog
 from lake.catalog import Published
@@ -102,7 +102,7 @@ def verify_stage(request: Request, bounds: Limits, gold: list[dict[str, Any]]) -
             continue
         outcome["verify"] = asdict(report)
         if not report.equal:
-            outcome["error"] = f"the store is not equal to silver, first at {report.worst}"
+            outcome["error"] = difference(request.layout, report)
 
 
 def export_options(settings: Settings, store: str) -> ExportOptions:

@@ -10,6 +10,7 @@ from flows.ingesting import conversion
 from flows.progress import bar
 from gold_export import versions
 from gold_export.options import STORES
+from gold_export.verify import difference
 from gold_export.verify import verify as verify_gold
 from ingest.verify import bronze_against_landing
 from lake import archive, catalog, engine
@@ -102,7 +103,5 @@ def _gold(settings: Settings, layout: Layout, failed: list[Difference]) -> list[
             continue
         found.append(asdict(report))
         if not report.equal:
-            text = f"the store is not equal to silver, first at {report.worst}; remove "
-            text += f"{versions.current(layout, store)} and run `quantmini export`"
-            failed.append(Difference(f"gold {store}", None, text))
+            failed.append(Difference(f"gold {store}", None, difference(layout, report)))
     return found

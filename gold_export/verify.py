@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import duckdb
 from gold_export import places, versions
 from gold_export.compare import VerifyReport, compare
 from gold_export.selection import largest
-from lake.errors import NotBuilt
+from lake.disk import is_full
+from lake.errors import CorruptFile, NotBuilt, QuantminiError
 from lake.layout import Layout
 
 
@@ -32,19 +34,23 @@ def verify(
 
     Raises:
         NotBuilt: there is no store, or pyqlib is not installed.
+        CorruptFile: pyqlib cannot read the store.
     """
     folder = versions.current(layout, store)
     state = versions.read_state(folder)
     if folder is None or not state:
         raise NotBuilt(f"there is no store {store}; run `quantmini export`")
     data = open_store(layout.gold(store))
-    published = "adjustment_factors" in state["made_from"]["snapshots"]
-    adjustment = state["made_from"]["adjustment"] if published else "none"
-    top = state["made_from"]["top"]
-    found = [
-        compare(con, data, _sample(folder, name, top, sample, seed), name, list(fields), adjustment)
-        for name, fields in state["fields"].items()
-    ]
+    try:
+        found = _compared(con, data, folder, state, sample, seed)
+    except (duckdb.Error, QuantminiError):
+        raise
+    except Exception as error:
+        # Whatever pyqlib stumbles over: it checks nothing of what it reads.
+        if is_full(error):
+            raise
+        what = f"the store {store} cannot be read ({type(error).__name__}: {error})"
+        raise CorruptFile(f"{what}; {_remedy(layout, store)}") from error
     worst = max(found, key=lambda report: (report.missing, report.largest_difference))
     return VerifyReport(
         store=store,
@@ -54,6 +60,16 @@ def verify(
         largest_difference=max(report.largest_difference for report in found),
         worst=worst.worst,
     )
+
+
+def difference(layout: Layout, report: VerifyReport) -> str:
+    """What to say of a store that is not equal to silver."""
+    what = f"the store is not equal to silver, first at {report.worst}"
+    return f"{what}; {_remedy(layout, report.store)}"
+
+
+def _remedy(layout: Layout, store: str) -> str:
+    return f"remove {versions.current(layout, store)} and run `quantmini export`"
 
 
 def open_store(path: Path) -> Any:
@@ -71,6 +87,25 @@ def open_store(path: Path) -> Any:
         ) from None
     qlib.init(provider_uri=str(path), region="us", kernels=1, logging_level=50)
     return D
+
+
+def _compared(
+    con: duckdb.DuckDBPyConnection,
+    data: Any,
+    folder: Path,
+    state: Mapping[str, Any],
+    count: int,
+    seed: int,
+) -> list[VerifyReport]:
+    """A report for each data set of a version."""
+    made_from = state["made_from"]
+    published = "adjustment_factors" in made_from["snapshots"]
+    adjustment = made_from["adjustment"] if published else "none"
+    reports = []
+    for name, fields in state["fields"].items():
+        chosen = _sample(folder, name, made_from["top"], count, seed)
+        reports.append(compare(con, data, chosen, name, list(fields), adjustment))
+    return reports
 
 
 def _sample(folder: Path, dataset: str, top: int, count: int, seed: int) -> dict[str, str]:

@@ -30,13 +30,18 @@ from dataclasses import asdict
 from pathlib import Path
 import duckdb
 from gold_export.verify import verify
+from lake.errors import CorruptFile
 from lake.layout import Layout
 for line in sys.stdin:
     published, root, store = json.loads(line)
     with duckdb.connect(published, read_only=True) as con:
         con.execute("set timezone = 'UTC'")
-        report = verify(con, Layout(Path(root)), store, sample=20)
-    print(json.dumps(asdict(report) | {"equal": report.equal}), flush=True)
+        try:
+            report = verify(con, Layout(Path(root)), store, sample=20)
+            seen = asdict(report) | {"equal": report.equal}
+        except CorruptFile as error:
+            seen = {"error": str(error)}
+    print(json.dumps(seen), flush=True)
 """
 Judge = Callable[[duckdb.DuckDBPyConnection, Path, Layout, str], dict[str, Any]]
 
@@ -132,6 +137,24 @@ def test_each_data_set_has_its_own_largest(con, layout, tmp_path, judge: Judge):
     seen = judge(con, tmp_path / "again.duckdb", layout, "options")
     assert (seen["equal"], seen["instruments"]) == (False, 2)
     assert seen["worst"].startswith(f"{lost.parent.name.upper()} $close 2024")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [
+        "features/aaa/close.day.bin", "calendars/day.txt", "symbols.csv",
+        "places/stocks_daily.parquet",
+    ],
+)  # fmt: skip
+def test_a_store_that_cannot_be_read_is_told(con, layout, tmp_path, judge: Judge, name):
+    market.put(con, "stocks_daily", market.day_rows("stocks_daily", ["AAA"]))
+    export(con, layout, "stocks_daily", {"stocks_daily": 1}, ExportOptions())
+    folder = layout.gold("stocks_daily").resolve()
+    (folder / name).write_bytes(b"")
+    told = judge(con, tmp_path / "published.duckdb", layout, "stocks_daily")["error"]
+    assert told.startswith("the store stocks_daily cannot be read (")
+    assert told.endswith(f"; remove {folder} and run `quantmini export`")
 
 
 def test_no_store(con, layout):
