@@ -10,13 +10,19 @@ from typing import Any
 import polars as pl
 import pytest
 
+from flows import verification
 from flows.maintain import words
+from gold_export.compare import VerifyReport
 from gold_export.options import STORES
 from ingest.bronze import FOOTER_KEY
+from ingest.verify import Checked
 from lake import catalog
 from lake.datasets import DATASETS
 from lake.layout import Layout
-from lake.maintenance.verify import silver_against_bronze
+from lake.maintenance.verify import Difference, silver_against_bronze
+from lake.settings import Settings
+from lake.settings.lake import Lake
+from lake.settings.processing import Processing
 from tests.conftest import Ran, quantmini
 from tests.flows.counts import csv_rows
 
@@ -134,6 +140,61 @@ def test_damage_in_any_layer_fails_the_command(lake: Layout) -> None:
         assert stores["options"]["skipped"]
         lake.gold("stocks_daily").unlink(missing_ok=True)
         shutil.rmtree(lake.gold_versions("stocks_daily"), ignore_errors=True)
+
+
+@pytest.fixture
+def nothing_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever there is to compare is equal, and takes no time."""
+    equal: list[Difference] = []
+    monkeypatch.setattr(verification, "bronze_against_landing", lambda *_: Checked(1, 0, equal))
+    monkeypatch.setattr(verification, "silver_against_bronze", lambda *_: (1, equal))
+    monkeypatch.setattr(
+        verification, "verify_gold", lambda *given: VerifyReport(given[-1], 1, 1, 0, 0.0, "")
+    )
+
+
+def told(lake: Layout, **processing: bool) -> dict[str, str]:
+    settings = Settings(lake=Lake(root=lake.root), processing=Processing(**processing))
+    failed = verification.verify_stage(settings, lake)["failed"]
+    return {difference["dataset"]: difference["error"] for difference in failed}
+
+
+def test_a_store_that_is_gone_is_told(ran: Ran, tmp_path: Path, nothing_differs: None) -> None:
+    lake, large = Layout(tmp_path), shutil.ignore_patterns("landing", "bronze", "features")
+    shutil.copytree(ran.layout.root, lake.root, symlinks=True, ignore=large, dirs_exist_ok=True)
+    assert told(lake) == {}
+    lake.gold("stocks_daily").unlink()
+    shutil.rmtree(lake.gold_versions("options"))
+    (lake.gold("stocks_minute") / "export.json").write_text("{}")
+    assert told(lake) == {
+        f"gold {store}": f"{lake.gold(store)} is missing or damaged; `quantmini export` makes it "
+        "again"
+        for store in STORES
+    }
+    assert told(lake, enable_binary_conversion=False) == {}
+    published = json.loads(lake.published.read_text())
+    stocks = {name: entry for name, entry in published.items() if "options" not in name}
+    lake.published.write_text(json.dumps(stocks))
+    assert "gold options" not in told(lake)
+
+
+@pytest.mark.parametrize("part", ["bronze_against_landing", "silver_against_bronze", "verify_gold"])
+def test_what_goes_wrong_with_one_is_told_and_the_others_are_compared(
+    ran: Ran, nothing_differs: None, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    compare, asked = getattr(verification, part), []
+
+    def compared(*arguments: Any) -> Any:
+        asked.append(arguments)
+        if len(asked) == 2:
+            raise ZeroDivisionError("some\nthing")
+        return compare(*arguments)
+
+    monkeypatch.setattr(verification, part, compared)
+    name = "gold stocks_minute" if part == "verify_gold" else "stocks_minute"
+    text = "not verified, ZeroDivisionError: some; logs/errors has the traceback"
+    assert told(ran.layout) == {name: text}
+    assert len(asked) == (3 if part == "verify_gold" else 4)
 
 
 @pytest.mark.slow(50)
