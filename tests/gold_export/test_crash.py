@@ -53,8 +53,10 @@ def test_a_version_is_on_the_disk_before_its_state_says_so(layout, first, monkey
         sync(folder)
 
     monkeypatch.setattr(store_files, "sync", seen)
+    monkeypatch.setattr(versions, "sync", seen)
     run(first, layout, 1)
-    assert synced == [(layout.gold(STORE).resolve(), False)]
+    copied = versions.copy(layout, STORE)
+    assert synced == [(layout.gold(STORE).resolve(), False), (copied, False)]
 
 
 def test_the_switch_is_one_rename_over_the_old_link(layout, first, second, monkeypatch):

@@ -17,6 +17,7 @@ from gold_export.options import ExportOptions
 from gold_export.ranges import Range
 from gold_export.selection import registered
 from gold_export.series import Spans
+from lake.errors import BadData
 from lake.layout import Layout
 from tests.gold_export.conftest import contents
 from tests.gold_export.export_forever import version
@@ -67,3 +68,18 @@ def test_ranges_in_any_order_and_twice_make_the_same_store(
     with registered(changed, gold_sessions=axis):
         assert ranges.write(changed, part, folder, again=True) == 0
     assert contents(layout.gold(STORE)) == before
+
+
+def test_a_range_that_was_not_written_fails_the_export(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    con = version(1)
+
+    def spread(folder: Path, parts: list[Range]) -> Generator[int, None, None]:
+        for part in parts[1:]:
+            yield ranges.write(con, part, folder, again=True)
+
+    monkeypatch.setattr(ranges, "VALUES", 500)
+    with pytest.raises(BadData, match="of 40 instruments could be read; run again"):
+        export(con, layout, STORE, {STORE: 1}, ExportOptions(), spread=spread)
+    assert not layout.gold(STORE).exists()

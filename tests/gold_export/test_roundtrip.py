@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,27 @@ def test_named_universes_and_the_sessions_to_come(con, layout, read):
     assert future[: len(ours)] == ours
     assert future[len(ours) :][:3] == ["2024-07-12", "2024-07-15", "2024-07-16"]
     assert len(future) == len(ours) + 20
+
+
+def test_lists_of_two_data_sets(con, layout):
+    days, contracts = market.SESSIONS[:3], CONTRACTS[:2]
+    daily = market.bars("options_daily", contracts, days[:2])
+    daily += market.bars("options_daily", contracts[:1], days[2:])
+    minute = market.bars("options_minute", contracts[1:], days[:2])
+    for row in daily + minute:
+        # In all 1,200 dollars of the first by day, and of the second 1,000 by day and by minute.
+        row["close"] = Decimal(400 if row["ticker"] == contracts[0] else 500)
+        row["volume"] = Decimal("0.5" if row in minute else 1)
+    market.put(con, "options_daily", daily)
+    market.put(con, "options_minute", minute)
+    snapshots = {"options_daily": 1, "options_minute": 1}
+    export(con, layout, "options", snapshots, ExportOptions(lists=(1,)))
+    found = {
+        path.stem: {line.split("\t")[0] for line in path.read_text().splitlines()}
+        for path in layout.gold("options").glob("instruments/*.txt")
+    }
+    first, second = (contract.removeprefix("O:") for contract in contracts)
+    assert found == {"all": {first, second}, "active": {first}, "top1": {first}}
 
 
 def test_chosen_fields_only(con, layout):

@@ -7,9 +7,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pytest
 
-from gold_export import store_files, versions
+from gold_export import calendars, feed, store_files, versions
+from gold_export.export import export
 from gold_export.options import STORES, ExportOptions
 from lake import archive
 from lake.maintenance import expired
@@ -237,6 +239,40 @@ def test_what_cannot_be_updated_is_exported_whole(case, change):
     change(case)
     assert not case.update().incremental
     assert len(list(case.layout.gold_versions(DAILY).iterdir())) == 2
+
+
+def test_a_calendar_that_loses_a_session_means_a_whole_export(case, monkeypatch):
+    schedule = calendars._schedule()
+    kept = schedule.filter(pc.not_equal(schedule["date"], market.SESSIONS[3]))
+    monkeypatch.setattr(calendars, "_schedule", lambda: kept)
+    monkeypatch.setattr(calendars, "sessions", calendars.sessions.__wrapped__)
+    case.house.replace(DAILY, bars(DAILY, ["T03"], market.SESSIONS[4:5], seed=9))
+    assert not case.update().incremental
+
+
+def test_series_that_were_not_appended_to_mean_a_whole_export(case, monkeypatch):
+    monkeypatch.setattr(store_files, "extend", lambda *arguments: 0)
+    case.house.insert(DAILY, bars(DAILY, TICKERS, market.SESSIONS[8:9]))
+    assert not case.update().incremental
+
+
+def test_a_feed_that_lacks_a_row_means_a_whole_export(case, monkeypatch):
+    short = "delete from gold_feed where symbol = 'T03'"
+    monkeypatch.setattr(feed, "_settle", lambda con: con.execute(short))
+    case.house.insert(DAILY, bars(DAILY, TICKERS, market.SESSIONS[8:9]))
+    assert not case.update().incremental
+
+
+def test_silver_that_goes_back_means_a_whole_export(case):
+    before = case.house.publish(DAILY)
+    for seed in (8, 9):
+        case.house.replace(DAILY, bars(DAILY, ["T03"], market.SESSIONS[4:5], seed))
+        case.update()
+    versions.prepare(case.layout, DAILY)
+    case.house.run("create table lake.silver.other (a int)")
+    rows = archive.every_row(case.house.con, case.layout, DAILY, before[DAILY])
+    case.house.run(f"create or replace view memory.silver.{DAILY} as {rows}")
+    assert not export(case.house.con, case.layout, DAILY, before, case.options).incremental
 
 
 def test_without_a_spare_the_current_version_is_copied(case):
