@@ -10,7 +10,7 @@ with spans as (
     group by symbol
 ),
 
--- A ticker is reused: the listed one, else the one delisted last.
+-- A ticker is reused: the listed one, else the one delisted last; of two alike the first by type, as in gold.
 named as (
     select distinct on (symbol)
         symbol,
@@ -18,7 +18,7 @@ named as (
         type,
         active
     from {{ ref('tickers') }}
-    order by symbol asc, delisted_date desc nulls first
+    order by symbol asc, delisted_date desc nulls first, type asc
 )
 
 select
