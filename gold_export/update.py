@@ -35,6 +35,8 @@ from gold_export.selection import Selection, frequency, registered, select
 from gold_export.series import Spans
 
 log = logging.getLogger(__name__)
+# What is met in a version that the feed does not lead from, or whose files are damaged.
+GIVEN_UP = (Unusable, duckdb.Error, pa.ArrowException, OSError, ValueError, LookupError)
 
 
 def update(job: Job) -> tuple[Path, dict[str, Any]] | None:
@@ -59,7 +61,7 @@ def update(job: Job) -> tuple[Path, dict[str, Any]] | None:
                 for name in feed.shown(job, state)
             ]
             return private, build.finish(job, private, selections, chosen)
-        except (Unusable, duckdb.Error, OSError, pa.ArrowException, KeyError) as error:
+        except GIVEN_UP as error:
             log.info("%s: version %s is not updated: %s", job.store, folder.name, error)
             if not (private / versions.STATE).is_file():
                 shutil.rmtree(private, ignore_errors=True)

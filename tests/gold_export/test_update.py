@@ -222,6 +222,12 @@ def file_longer(case: Case) -> None:
             file.write(b"tail")
 
 
+def calendar_torn(case: Case) -> None:
+    case.house.insert(DAILY, bars(DAILY, TICKERS, market.SESSIONS[8:9]))
+    for folder in versions.complete(case.layout, DAILY):
+        (folder / "calendars/day.txt").write_bytes(b"")
+
+
 def places_torn(case: Case) -> None:
     case.house.insert(DAILY, bars(DAILY, TICKERS, market.SESSIONS[8:9]))
     for folder in versions.complete(case.layout, DAILY):
@@ -232,7 +238,7 @@ def places_torn(case: Case) -> None:
     "change",
     [
         expire, full_refresh, new_column, other_options, all_restated, earlier_session,
-        first_session_gone, file_lost, file_longer, places_torn,
+        first_session_gone, file_lost, file_longer, calendar_torn, places_torn,
     ],
 )  # fmt: skip
 def test_what_cannot_be_updated_is_exported_whole(case, change):
