@@ -80,8 +80,8 @@ class Reading:
         if listed and _is_missing_file(error):
             what = str(error).partition("\n")[0]
             return Outdated(
-                f"{what}; it was merged into another since, or it is lost: ask again, then "
-                "`quantmini maintain verify`"
+                f"{what}; it was merged into another since, or it is lost: give the command again "
+                "or call lake.bars or lake.chain again, then `quantmini maintain verify`"
             )
         hint = next((hint for words, hint in HINTS.items() if words in str(error)), "")
         return QueryFailed(f"{error}{hint}")
