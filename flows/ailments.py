@@ -52,11 +52,23 @@ def _of_days(layout: Layout, datasets: dict[str, dict[str, Any]]) -> Iterator[st
                 f"{name}: {facts['sessions_behind']} sessions behind, bronze ends {last}; "
                 f"run `quantmini run {name}`"
             )
+        if facts["missing"]:
+            yield _of_gaps(name, facts)
         if last and facts["published_through"] != last:
             yield (
                 f"{name}: published through {facts['published_through']}, bronze ends {last}; "
                 f"run `quantmini transform {name}` to see why"
             )
+
+
+def _of_gaps(name: str, facts: dict[str, Any]) -> str:
+    """The dates keep the command from fetching all of history where single days were wanted."""
+    first, last = facts["missing"][0], facts["missing"][-1]
+    return (
+        f"{name}: {len(facts['missing']):,} sessions missing between {facts['first_date']} and "
+        f"{facts['last_date']}, the first {first}; run `quantmini run {name} --start {first} "
+        f"--end {last}`"
+    )
 
 
 def _of_files(tables: dict[str, dict[str, int]]) -> Iterator[str]:

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from flows.due import due_sessions, sessions_behind
 from flows.request import Request
-from flows.status import due_sessions, sessions_behind
 from flows.summary import complaints
 from lake import records
 from lake.layout import Layout

@@ -40,6 +40,15 @@ def runs(layout: Layout) -> dict[str, Any]:
     }
 
 
+def unavailable(layout: Layout) -> dict[str, set[str]]:
+    """The days of each data set that a run asked for and the source did not give."""
+    found: dict[str, set[str]] = {}
+    for run in records.read(layout, "runs", SINCE):
+        for name, days in run.get("unavailable", {}).items():
+            found.setdefault(name, set()).update(days)
+    return found
+
+
 def _was_busy(run: dict[str, Any]) -> bool:
     return any(error.startswith("LakeBusy") for error in run["errors"])
 

@@ -1,8 +1,10 @@
 """Keeping a record of each command that writes, and of its stages (lake.records).
 
-`runs`: command, run (an id), exit, seconds, days, rows, quarantined, failed, errors, gate,
-warnings. A command that ends in an error has its record too; one that is killed has none, and
-leaves the writer's pid file instead, by which `quantmini status` knows.
+`runs`: command, run (an id), exit, seconds, days, rows, quarantined, failed, errors, unavailable
+(days inside a data set's history
+that the source did not give), gate, warnings. A command that ends in an
+error has its record too; one that is killed has none, and leaves the writer's pid file instead, by
+which `quantmini status` knows.
 
 `stages`: run, stage, rows, bytes, seconds, rows_per_second and peak_rss_bytes of the whole stage;
 then, with `dataset`, `table` or `store`, those of its parts. Parts run at the same time, so their
@@ -21,8 +23,11 @@ from flows.logs import RUNS, logged, secrets, without
 from flows.peak import Peak
 from flows.profiling import profiled
 from flows.summary import complaints, has_failed
+from ingest.report import UP_TO_DATE
 from lake import records
+from lake.datasets import DATASETS
 from lake.errors import QuantminiError, UsageError
+from lake.layout import Layout
 from lake.settings import Settings
 
 # Errors that a record keeps, and characters of each.
@@ -90,6 +95,7 @@ class Recording:
             "quarantined": sum(item["quarantined"] for item in done),
             "failed": len(errors),
             "errors": [text[:LENGTH] for text in errors[:SHOWN]],
+            "unavailable": _unavailable(self.layout, document),
             "gate": gate.get("verdicts", {}),
             "warnings": len(gate.get("warnings", [])),
         }
@@ -98,6 +104,24 @@ class Recording:
         for text in errors:
             RUNS.error("%s", text, exc_info=None if known else error)
         RUNS.info("%s ended with %d", self.command, code, extra={"fields": facts})
+
+
+def _unavailable(layout: Layout, document: dict[str, Any]) -> dict[str, list[str]]:
+    """The days inside each data set's history that are not published, or not in the plan.
+
+    Of the years before it, which a plan may not cover, no more is told every night.
+    """
+    found: dict[str, list[str]] = {}
+    for name, dataset in DATASETS.items():
+        refused = [
+            entry["date"]
+            for entry in document.get("skipped", [])
+            if entry["dataset"] == name and entry["date"] and entry["reason"] != UP_TO_DATE
+        ]
+        days = [str(day) for day in layout.bronze_files(dataset)] if refused else []
+        if inside := [day for day in refused if days and days[0] < day < days[-1]]:
+            found[name] = inside
+    return found
 
 
 def _code(error: BaseException) -> int:

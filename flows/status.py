@@ -12,9 +12,9 @@ import psutil
 
 from flows import past, storage
 from flows.ailments import problems_of
+from flows.due import due_sessions, sessions_behind, sessions_inside
 from lake import archive, catalog, engine, inventory
 from lake.adjustment import landed
-from lake.calendar import sessions
 from lake.datasets import DATASETS, Dataset
 from lake.errors import QuantminiError
 from lake.layout import Layout
@@ -24,9 +24,6 @@ from lake.usable import used_share
 
 T = TypeVar("T")
 
-# The vendor has finished a session's files by 11:00 in New York on the day after it, 16:00 UTC at
-# the latest; an hour for our own run.
-PUBLISHED_AFTER = timedelta(days=1, hours=17)
 # The newest date is looked for in these last days first, which spares reading the years before.
 NEWEST_WITHIN = timedelta(days=40)
 UNREADABLE = (
@@ -51,12 +48,14 @@ def status(layout: Layout, bounds: Limits, adjustment: str, now: datetime) -> di
 
     Returns:
         `timestamp`, `healthy`, `problems`, and the blocks `system`, `pipeline` and `storage`. A
-        data set that was never ingested is no problem, unless none was.
+        data set that was never ingested is no problem, unless none was; nor is a session that the
+        source does not have, which nobody here can mend.
     """
     broken: list[str] = []
-    due = due_sessions(now)
+    due, refused = due_sessions(now), past.unavailable(layout)
     datasets = {
-        name: _freshness(layout, dataset, due, broken) for name, dataset in DATASETS.items()
+        name: _freshness(layout, dataset, due, refused.get(name, set()), broken)
+        for name, dataset in DATASETS.items()
     }
     tables = _served(layout, bounds, datasets, broken)
     layers = storage.sizes(layout)
@@ -95,24 +94,15 @@ def _tried(broken: list[str], what: str, remedy: str, look: Callable[[], T], ins
         return instead
 
 
-def due_sessions(now: datetime) -> list[date]:
-    """The sessions whose files the vendor has finished, oldest first."""
-    # Comparing in Arrow would import pandas, which takes longer than all the rest.
-    finished = now.astimezone(UTC) - PUBLISHED_AFTER
-    days: list[date] = sessions()["date"].to_pylist()
-    return [day for day in days if datetime(day.year, day.month, day.day, tzinfo=UTC) <= finished]
-
-
-def sessions_behind(days: list[date], due: list[date]) -> int | None:
-    """How many due sessions are missing behind the last of some days; None where there is none."""
-    return sum(day > days[-1] for day in due) if days else None
-
-
 def _freshness(
-    layout: Layout, dataset: Dataset, due: list[date], broken: list[str]
+    layout: Layout, dataset: Dataset, due: list[date], refused: set[str], broken: list[str]
 ) -> dict[str, Any]:
-    """Days in bronze, due sessions that are missing behind its last one, rows in quarantine."""
+    """Days in bronze, due sessions that it lacks inside and behind them, rows in quarantine.
+
+    Those that the source was asked for and did not give are `unavailable`, others `missing`.
+    """
     days = list(layout.bronze_files(dataset))
+    inside = sessions_inside(days, due)
     rejected = _tried(
         broken,
         f"quarantine of {dataset.name}",
@@ -126,6 +116,8 @@ def _freshness(
         "last_date": days[-1] if days else None,
         "due_date": due[-1],
         "sessions_behind": sessions_behind(days, due),
+        "missing": [day for day in inside if str(day) not in refused],
+        "unavailable": [day for day in inside if str(day) in refused],
         "quarantined_rows": rejected,
         "published_through": None,
     }

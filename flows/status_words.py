@@ -66,7 +66,12 @@ def _datasets(datasets: dict[str, dict[str, Any]]) -> list[str]:
         behind = "-" if facts["sessions_behind"] is None else facts["sessions_behind"]
         rejected = facts["quarantined_rows"]
         lines.append(f"{name:16}{facts['days']:>6}  {dates}  {behind:>6}  {rejected:>11,}")
-    return lines
+    return lines + [
+        f"{name}: the source does not have {len(facts['unavailable']):,} sessions in between, the "
+        f"first {facts['unavailable'][0]}; ask the vendor, or ingest them from a folder"
+        for name, facts in datasets.items()
+        if facts["unavailable"]
+    ]
 
 
 def _files(tables: dict[str, dict[str, int]], layers: dict[str, dict[str, int]]) -> list[str]:

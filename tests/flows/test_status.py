@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from flows import past, storage
 from flows.ailments import problems_of
+from flows.recording import recorded
 from flows.status import status
 from flows.status_words import words
+from ingest.report import NOT_PUBLISHED, IngestReport, Skipped
 from lake import records
 from lake.datasets import DATASETS
 from lake.files import write_json
 from lake.layout import Layout
 from lake.lock import writing
 from lake.profile import limits
+from lake.settings import Settings
+from lake.settings.lake import Lake
 from tests.conftest import Ran, quantmini
 from tests.dbt_project.bronze import write_day, write_dividends, write_splits
 
@@ -52,6 +57,36 @@ def test_sessions_are_counted_not_days(ran: Ran) -> None:
     # Thursday and Friday; Monday's files come on Tuesday.
     assert {facts["sessions_behind"] for facts in found["pipeline"]["datasets"].values()} == {2}
     assert "PROBLEM stocks_daily: 2 sessions behind, bronze ends 2024-06-05" in words(found)
+
+
+def test_sessions_missing_inside_are_a_problem_unless_the_source_has_none(tmp_path: Path) -> None:
+    layout, gone = Layout(tmp_path), [date(2024, 5, 31), date(2024, 6, 4)]
+    for day in (date(2024, 5, 30), date(2024, 6, 3), date(2024, 6, 5)):
+        write_day(tmp_path, "stocks_daily", day)
+
+    def seen() -> tuple[dict[str, Any], list[str], str]:
+        found = status(layout, limits(), "none", THURSDAY_EVENING)
+        told = [problem for problem in found["problems"] if "missing" in problem]
+        return found["pipeline"]["datasets"]["stocks_daily"], told, words(found)
+
+    facts, problems, _ = seen()
+    assert (facts["missing"], facts["unavailable"]) == (gone, [])
+    assert problems == [
+        "stocks_daily: 2 sessions missing between 2024-05-30 and 2024-06-05, the first 2024-05-31; "
+        "run `quantmini run stocks_daily --start 2024-05-31 --end 2024-06-04`"
+    ]
+    # A run asked for one of them, and for a day of another data set.
+    skipped = [("stocks_daily", gone[1]), ("stocks_minute", gone[0]), ("options_daily", None)]
+    skipped += [("stocks_daily", date(2014, 6, 6))]
+    with recorded(Settings(lake=Lake(root=tmp_path)), "run") as recording:
+        report = IngestReport(skipped=[Skipped(*day, NOT_PUBLISHED) for day in skipped])
+        recording.outcome(report.as_dict())
+    facts, [problem], said = seen()
+    assert (facts["missing"], facts["unavailable"]) == ([gone[0]], [gone[1]])
+    # Records are read each time: what a plan does not cover would fill them.
+    assert past.unavailable(layout) == {"stocks_daily": {"2024-06-04"}}
+    assert problem.startswith("stocks_daily: 1 sessions missing")
+    assert "stocks_daily: the source does not have 1 sessions in between, the first 2024" in said
 
 
 def test_unpublished_days_are_a_problem(tmp_path: Path) -> None:
@@ -155,7 +190,7 @@ def test_queries_and_growth(tmp_path: Path) -> None:
     full = {"days_until_full": 3, "bytes_per_session": 5e6}
     pipeline = {
         "runs": {"killed": False, "failing": []},
-        "datasets": {"x": {"days": 1, "last_date": None, "sessions_behind": None}},
+        "datasets": {"x": {"days": 1, "last_date": None, "sessions_behind": None, "missing": []}},
         "partition_health": {"stocks_daily": {"small_files": 501, "delete_files": 0}},
     }
     compact, space = problems_of(layout, full, pipeline)
