@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
+from ingest.report import NOT_ENTITLED, NOT_PUBLISHED, UP_TO_DATE
 from lake.sql import quoted
 
+REASONS = (UP_TO_DATE, NOT_PUBLISHED, NOT_ENTITLED)
 UNADJUSTED = "prices unadjusted: no splits or dividends; see `quantmini reference sync`"
 
 
@@ -46,18 +49,18 @@ def of_ingest(document: dict[str, Any]) -> str:
         rows, bad = (sum(day[key] for day in days) for key in ("rows", "quarantined"))
         line = f"{name}: {len(days)} days, {rows:,} rows ingested"
         line += f", {bad:,} rows quarantined" if bad else ""
-        for reason in ("up_to_date", "not_published", "not_entitled"):
-            count = sum(
-                entry["dataset"] == name and entry["reason"] == reason
-                for entry in document["skipped"]
-            )
-            line += f", {count} {reason.replace('_', ' ')}" if count else ""
-        lines.append(line)
+        lines.append(", ".join([line, *_skipped(document, name)]))
     lines += [
         f"FAILED {entry['dataset']} {entry['date'] or 'listing'}: {entry['error']}"
         for entry in document["failed"]
     ]
     return "\n".join(lines) or "ingest: nothing to do"
+
+
+def _skipped(document: dict[str, Any], name: str) -> list[str]:
+    """How many days of a data set were left alone, by reason."""
+    counts = Counter(entry["reason"] for entry in document["skipped"] if entry["dataset"] == name)
+    return [f"{counts[key]:,} {key.replace('_', ' ')}" for key in REASONS if counts[key]]
 
 
 def of_gate(document: dict[str, Any]) -> str:
@@ -104,7 +107,7 @@ def of_gold(document: dict[str, Any]) -> str:
 
 
 def of_run(document: dict[str, Any]) -> str:
-    """The whole chain, or one line when there was nothing to do."""
+    """The whole chain; when there was nothing to do one line, and what the source does not have."""
     off = document["switched_off"]
     idle = (
         not document["ingested"]
@@ -113,7 +116,13 @@ def of_run(document: dict[str, Any]) -> str:
         and all(store.get("skipped") for store in document["gold"])
     )
     if idle and not off:
-        return "nothing to do: every day is ingested, published and exported"
+        lacking = {
+            entry["dataset"] for entry in document["skipped"] if entry["reason"] != UP_TO_DATE
+        }
+        days = "every other day" if lacking else "every day"
+        lines = [f"nothing to do: {days} is ingested, published and exported"]
+        lines += [f"{name}: {', '.join(_skipped(document, name))}" for name in sorted(lacking)]
+        return "\n".join(lines)
     parts = {"bronze": of_ingest, "silver": of_gate, "gold": of_gold}
     return "\n".join(
         f"{layer}: switched off in the settings, block processing"

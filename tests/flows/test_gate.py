@@ -10,7 +10,7 @@ import pytest
 
 from flows import transform as module
 from flows.gate import OUT_OF_SYNC, read_results
-from flows.summary import complaints, has_failed
+from flows.summary import complaints, has_failed, of_run
 from flows.transform import transform
 from lake.datasets import pick
 from lake.files import read_json
@@ -109,6 +109,25 @@ def test_whatever_failed_fails_the_command_and_is_told(document: dict[str, Any])
     assert has_failed(document)
     [line] = complaints(document)
     assert line.startswith("stocks_daily")
+
+
+def test_nothing_to_do_says_which_days_the_source_does_not_have() -> None:
+    gate = {"verdicts": {"stocks_daily": "unchanged"}, "failures": [], "warnings": []}
+    rest = {"ingested": [], "failed": [], "switched_off": [], "gate": gate, "gold": []}
+    done = {"dataset": "stocks_daily", "date": "2024-06-05", "reason": "up_to_date"}
+    lacking = [
+        {"dataset": "stocks_daily", "date": f"2024-06-0{day}", "reason": "not_published"}
+        for day in (6, 7)
+    ]
+    closed = {"dataset": "options_daily", "date": None, "reason": "not_entitled"}
+    said = of_run({**rest, "skipped": [done]})
+    assert said == "nothing to do: every day is ingested, published and exported"
+    said = of_run({**rest, "skipped": [done, *lacking, closed]})
+    assert said.splitlines() == [
+        "nothing to do: every other day is ingested, published and exported",
+        "options_daily: 1 not entitled",
+        "stocks_daily: 1 up to date, 2 not published",
+    ]
 
 
 def test_what_went_well_fails_nothing() -> None:
