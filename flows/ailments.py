@@ -54,10 +54,12 @@ def _of_days(layout: Layout, datasets: dict[str, dict[str, Any]]) -> Iterator[st
             )
         if facts["missing"]:
             yield _of_gaps(name, facts)
-        if last and facts["published_through"] != last:
+        if last and facts["readable"] and facts["published_through"] != last:
+            through = facts["published_through"]
+            published = f"published through {through}" if through else "nothing is published"
             yield (
-                f"{name}: published through {facts['published_through']}, bronze ends {last}; "
-                f"run `quantmini transform {name}` to see why"
+                f"{name}: {published}, bronze ends {last}; run `quantmini transform {name}` to see "
+                "why"
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import duckdb
@@ -99,7 +100,8 @@ def _freshness(
 ) -> dict[str, Any]:
     """Days in bronze, due sessions that it lacks inside and behind them, rows in quarantine.
 
-    Those that the source was asked for and did not give are `unavailable`, others `missing`.
+    Those that the source was asked for and did not give are `unavailable`, others `missing`. What
+    is published of it is not `readable` until it was read.
     """
     days = list(layout.bronze_files(dataset))
     inside = sessions_inside(days, due)
@@ -120,6 +122,7 @@ def _freshness(
         "unavailable": [day for day in inside if str(day) in refused],
         "quarantined_rows": rejected,
         "published_through": None,
+        "readable": False,
     }
 
 
@@ -142,25 +145,44 @@ def _served(
     if layout.shared:
         again = remedy = "see to the database and the bucket"
     path = str(layout.shared or layout.published)
-    nothing: dict[str, int] = {}
-    served = _tried(broken, path, again, lambda: catalog.published(layout), nothing)
+    served: dict[str, int] | None
+    served = _tried(broken, path, again, lambda: catalog.published(layout), None)
+    if served is None:
+        return {}
+    for name in datasets.keys() - served:
+        datasets[name]["readable"] = True
     if not served:
         return {}
+    opened: duckdb.DuckDBPyConnection | None
+    memory, threads = bounds.duckdb_memory, bounds.max_workers
+    look = partial(catalog.connect, layout, memory, threads)
+    opened = _tried(broken, catalog.name(layout), remedy, look, None)
+    if opened is None:
+        return {}
+    with opened as lake:
+        for name, snapshot in served.items():
+            enter = partial(_enter, lake, layout, name, snapshot, datasets[name])
+            _tried(broken, f"silver.{name}", remedy, enter, None)
+        return _tried(broken, catalog.name(layout), remedy, partial(inventory.files, lake), {})
 
-    def look() -> dict[str, inventory.Files]:
-        with catalog.connect(layout, bounds.duckdb_memory, bounds.max_workers) as lake:
-            archive.check(lake, layout, served)
-            for name in served:
-                datasets[name]["published_through"] = _newest(lake, name, datasets[name])
-            return inventory.files(lake)
 
-    return _tried(broken, catalog.name(layout), remedy, look, {})
+def _enter(
+    lake: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    name: str,
+    snapshot: int,
+    facts: dict[str, Any],
+) -> None:
+    """Enter the newest published date of one data set."""
+    archive.check(lake, layout, {name: snapshot})
+    facts["published_through"] = _newest(lake, name, facts["last_date"])
+    facts["readable"] = True
 
 
-def _newest(lake: duckdb.DuckDBPyConnection, name: str, facts: dict[str, Any]) -> date | None:
+def _newest(lake: duckdb.DuckDBPyConnection, name: str, last: date | None) -> date | None:
     newest = f"SELECT max(date) FROM silver.{name}"
-    if facts["last_date"]:
-        since = facts["last_date"] - NEWEST_WITHIN
+    if last:
+        since = last - NEWEST_WITHIN
         [(found,)] = lake.execute(f"{newest} WHERE date >= '{since}'").fetchall()
         if found:
             return found  # type: ignore[no-any-return]

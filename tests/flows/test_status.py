@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,14 @@ from flows.status_words import words
 from ingest.report import NOT_PUBLISHED, IngestReport, Skipped
 from lake import records
 from lake.datasets import DATASETS
-from lake.files import write_json
+from lake.files import read_json, write_json
 from lake.layout import Layout
 from lake.lock import writing
 from lake.profile import limits
 from lake.settings import Settings
 from lake.settings.lake import Lake
 from tests.conftest import Ran, quantmini
-from tests.dbt_project.bronze import write_day, write_dividends, write_splits
+from tests.dbt_project.bronze import attached, write_day, write_dividends, write_splits
 
 # The market of `ran` ends on Wednesday 2024-06-05.
 THURSDAY_EVENING = datetime(2024, 6, 6, 18, tzinfo=UTC)
@@ -96,7 +97,7 @@ def test_unpublished_days_are_a_problem(tmp_path: Path) -> None:
     found = status(Layout(tmp_path), limits(), "splits", THURSDAY_EVENING)
     assert found["pipeline"]["prices"] == "adjusted"
     (problem,) = found["problems"]
-    assert problem.startswith("stocks_daily: published through None, bronze ends 2024-06-05")
+    assert problem.startswith("stocks_daily: nothing is published, bronze ends 2024-06-05; run")
 
 
 def test_an_empty_lake_by_the_command(tmp_path: Path) -> None:
@@ -118,18 +119,45 @@ def test_a_broken_part_is_a_problem_and_the_rest_is_told(tmp_path: Path) -> None
     assert found["pipeline"]["datasets"]["stocks_daily"]["days"] == 1
     assert f"{layout.published} does not say what is published" in found["problems"][0]
     assert "quantmini transform" in found["problems"][0]
+    # Nothing is said of what could not be read.
+    assert len(found["problems"]) == 1
 
     write_json(layout.published, {"stocks_daily": {"snapshot": 1, "run": "first"}})
     layout.catalog.write_bytes(b"no database" * 1000)
     found = status(layout, limits(), "none", THURSDAY_EVENING)
     assert f"{layout.catalog} is damaged" in found["problems"][0]
     assert "quantmini maintain rebuild" in found["problems"][0]
+    assert len(found["problems"]) == 1
     layout.log("performance").mkdir(parents=True)
     now = datetime.now(UTC)
     odd = f'{{"at": "{now.isoformat()}"}}\n[]\n{{"at": 5}}\n'
     records_of_runs = layout.log("performance") / f"runs-{now:%Y-%m}.jsonl"
     records_of_runs.write_bytes(odd.encode() + b"\xff\n")
     words(status(layout, limits(), "none", THURSDAY_EVENING))
+
+
+def test_a_lost_file_of_one_data_set_says_nothing_of_the_others(ran: Ran, tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "lake")
+    shutil.copytree(ran.layout.root, layout.root, symlinks=True)
+    with attached(layout.root, read_only=False) as lake:
+        lake.execute(
+            "DELETE FROM lake.silver.stocks_daily WHERE date = '2024-06-04' AND symbol = 'QUAD'"
+        )
+        sql = "SELECT max(snapshot_id) FROM ducklake_snapshots('lake')"
+        ((snapshot,),) = lake.execute(sql).fetchall()
+    served = read_json(layout.published)
+    served["stocks_daily"]["snapshot"] = snapshot
+    write_json(layout.published, served)
+    found = status(layout, limits(), "none", THURSDAY_EVENING)
+    assert found["healthy"], found["problems"]
+    for lost in (layout.root / "silver/stocks_daily").rglob("*.parquet"):
+        lost.unlink()
+    found = status(layout, limits(), "none", THURSDAY_EVENING)
+    (problem,) = found["problems"]
+    assert problem.startswith("silver.stocks_daily cannot be read (")
+    assert problem.endswith("`quantmini maintain rebuild` makes silver again from bronze")
+    assert found["pipeline"]["datasets"]["options_daily"]["published_through"] == date(2024, 6, 5)
+    assert found["pipeline"]["partition_health"]["stocks_daily"]["rows"] > 0
 
 
 def test_runs_that_failed_and_were_not_made_good(tmp_path: Path) -> None:
