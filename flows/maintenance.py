@@ -24,7 +24,7 @@ def maintenance(
     action: Action = Action.all, wait: bool = False
 ) -> dict[str, Any] | State[dict[str, Any]]:
     """What `quantmini maintain` does: one action, or all of them."""
-    asked = Request(load(), pick(None), command="maintain", wait=wait)
+    asked = Request(load(), pick(None), command=f"maintain {action.value}", wait=wait)
 
     def work() -> dict[str, Any]:
         with lake_slot(asked.layout):

@@ -85,7 +85,7 @@ def synced(
     asked = Request(settings, [], command=" ".join(["reference sync", *named]))
 
     def work() -> dict[str, Any]:
-        with recorded(settings, "reference sync") as recording, progress() as on_page:
+        with recorded(settings, asked.command) as recording, progress() as on_page:
             fetch = partial(
                 sync_tables,
                 full=full,

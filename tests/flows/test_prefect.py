@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from os.path import basename
 from pathlib import Path
 from threading import Event, Thread
@@ -31,17 +31,22 @@ from prefect.client.schemas.filters import (
 )
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows import cluster, ingesting, tasks, workers
+from flows import cluster, ingesting, maintenance, tasks, workers
 from flows.backfill import backfill
 from flows.daily import daily
+from flows.maintain import Action
+from flows.request import Request
+from flows.upkeep import maintained
 from gold_export import ranges
 from gold_export.options import STORES
 from ingest.sample_market import write_sample_market
 from ingest.source import DirectorySource, RemoteFile
+from lake import records
 from lake.datasets import DATASETS, Dataset
-from lake.errors import SourceUnavailable, UsageError
+from lake.errors import LakeBusy, NotBuilt, SourceUnavailable, UsageError
 from lake.layout import Layout
-from lake.settings import PROJECT
+from lake.settings import PROJECT, Settings
+from lake.settings.lake import Lake
 from tests.conftest import Ran, quantmini
 from tests.flows.webhook import Webhook, webhook
 from tests.gold_export.conftest import contents
@@ -151,6 +156,24 @@ def test_a_served_deployment_runs_and_leaves_its_artifacts(
     assert "stocks_daily" in str(found["dbt-nodes"].data)
     assert hook.titles() == ["quantmini: data is stale"]
     assert hook.url.rpartition("/")[2] not in log.read_text() + str(found)
+
+
+@pytest.mark.parametrize("action", Action)
+def test_upkeep_alerts_by_the_name_of_its_record(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, action: Action
+) -> None:
+    """So that one action that goes well is no recovery of another."""
+
+    def stop(asked: Request, _work: Any) -> None:
+        raise LakeBusy(asked.command)
+
+    monkeypatch.setattr(maintenance, "watched", stop)
+    with pytest.raises(LakeBusy, match=f"^maintain {action}$"):
+        maintenance.maintenance.fn(action)
+    with pytest.raises(NotBuilt):
+        maintained(Settings(lake=Lake(root=lake)), action)
+    (run,) = records.read(Layout(lake), "runs", timedelta(days=1))
+    assert run["command"] == f"maintain {action}"
 
 
 def _served(deployments: list[Any]) -> dict[str, Any]:
