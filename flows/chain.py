@@ -24,7 +24,7 @@ def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
     """
     layout = request.layout
     with (
-        recorded(request.settings, request.command) as recording,
+        recorded(request.settings, request.command, request.datasets) as recording,
         writing(layout, request.datasets, wait=request.wait),
     ):
         measured = recording.measured(step)
@@ -48,7 +48,10 @@ def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
 
 def ingest_only(request: Request) -> dict[str, Any]:
     """Flat files to bronze, and no further."""
-    with recorded(request.settings, "ingest") as recording, writing(request.layout):
+    with (
+        recorded(request.settings, "ingest", request.datasets) as recording,
+        writing(request.layout),
+    ):
         bounds = request.settings.limits()
         report = recording.measured(call)("ingest", ingest_stage, request, bounds)
         return recording.outcome(report.as_dict())
@@ -57,7 +60,7 @@ def ingest_only(request: Request) -> dict[str, Any]:
 def transform_only(request: Request) -> dict[str, Any]:
     """Bronze to published silver."""
     with (
-        recorded(request.settings, "transform") as recording,
+        recorded(request.settings, "transform", request.datasets) as recording,
         writing(request.layout, request.datasets),
     ):
         bounds = request.settings.limits()
@@ -68,7 +71,10 @@ def transform_only(request: Request) -> dict[str, Any]:
 
 def export_only(request: Request, verified: bool = False) -> dict[str, Any]:
     """Published silver to gold; on demand each store is then compared with silver by pyqlib."""
-    with recorded(request.settings, "export") as recording, writing(request.layout):
+    with (
+        recorded(request.settings, "export", request.datasets) as recording,
+        writing(request.layout),
+    ):
         bounds = request.settings.limits()
         gold = recording.measured(call)("export", export_stage, request, bounds)
         if verified:

@@ -24,6 +24,10 @@ class Action(StrEnum):
     all = "all"
 
 
+# What `all` does, in this order: what is dropped first need not be merged.
+ALL = (Action.archive, Action.expire, Action.compact, Action.verify)
+
+
 def maintain(
     action: Annotated[
         Action,

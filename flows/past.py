@@ -6,38 +6,55 @@ import math
 from datetime import timedelta
 from typing import Any
 
+from flows.maintain import ALL
 from lake import records
 from lake.layout import Layout
 
 # Records looked at, and how many runs the error rate is taken from.
 SINCE, RUNS = timedelta(days=30), 20
 FIELDS = {"command", "errors", "exit"}
-# The commands whose work a `run` does too, so that its success makes good their failure.
+# The commands whose work another does too, so that its success makes good their failure.
 DONE_BY_RUN = {"run", "backfill", "ingest", "transform", "export"}
+DONE_BY_ALL = {f"maintain {action}" for action in ALL}
 
 
 def runs(layout: Layout) -> dict[str, Any]:
     """`last` run's record, `error_rate` of the last ones, and `failing`: what is not yet made good.
 
-    A command is made good by a later success of its own, a part of `run` by one of that too. One
-    that found the lake busy is neither.
+    A command that found the lake busy neither failed nor made good.
     """
     told = [run for run in records.read(layout, "runs", SINCE) if run.keys() >= FIELDS]
     found = [run for run in told if not _was_busy(run)]
-    some, failing = found[-RUNS:], {}
+    some: list[dict[str, Any]] = found[-RUNS:]
+    failing: list[dict[str, Any]] = []
     for run in found:
-        if run["exit"]:
-            failing[run["command"]] = run
-            continue
-        made_good = DONE_BY_RUN if run["command"] == "run" else {run["command"]}
-        for command in made_good & failing.keys():
-            del failing[command]
+        failing = [failed for failed in failing if not _replaces(run, failed)]
+        failing += [run] if run["exit"] else []
     return {
         "last": found[-1] if found else None,
         "count": len(some),
         "error_rate": sum(bool(run["exit"]) for run in some) / len(some) if some else None,
-        "failing": list(failing.values()),
+        "failing": failing,
     }
+
+
+def _replaces(run: dict[str, Any], failed: dict[str, Any]) -> bool:
+    """Whether a later run leaves nothing to say of one that failed.
+
+    It was about all of the same data sets, and is the same command or did its work too.
+    """
+    command, other = run["command"], failed["command"]
+    same = other == command or (not run["exit"] and _does(command, other))
+    return same and set(failed.get("datasets", [])) <= set(run.get("datasets", []))
+
+
+def _does(command: str, other: str) -> bool:
+    """Whether a command does the work of another one too."""
+    if command == "reference sync":
+        # Of all tables but that of events, which are of the tickers that are named.
+        return other.startswith(f"{command} ") and "events" not in other
+    does = {"run": DONE_BY_RUN, "maintain all": DONE_BY_ALL}
+    return other in does.get(command, set())
 
 
 def unavailable(layout: Layout) -> dict[str, set[str]]:

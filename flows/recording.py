@@ -1,10 +1,9 @@
 """Keeping a record of each command that writes, and of its stages (lake.records).
 
-`runs`: command, run (an id), exit, seconds, days, rows, quarantined, failed, errors, unavailable
-(days inside a data set's history
-that the source did not give), gate, warnings. A command that ends in an
-error has its record too; one that is killed has none, and leaves the writer's pid file instead, by
-which `quantmini status` knows.
+`runs`: command, datasets, run (an id), exit, seconds, days, rows, quarantined, failed, errors,
+unavailable (days inside a data set's history that the source did not give), gate, warnings. A
+command that ends in an error has its record too; one that is killed has none, and leaves the
+writer's pid file instead, by which `quantmini status` knows.
 
 `stages`: run, stage, rows, bytes, seconds, rows_per_second and peak_rss_bytes of the whole stage;
 then, with `dataset`, `table` or `store`, those of its parts. Parts run at the same time, so their
@@ -15,7 +14,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -25,7 +24,7 @@ from flows.profiling import profiled
 from flows.summary import complaints, has_failed
 from ingest.report import UP_TO_DATE
 from lake import records
-from lake.datasets import DATASETS
+from lake.datasets import DATASETS, Dataset
 from lake.errors import QuantminiError, UsageError
 from lake.layout import Layout
 from lake.settings import Settings
@@ -39,9 +38,10 @@ Step = Callable[..., Any]
 class Recording:
     """One command under way."""
 
-    def __init__(self, settings: Settings, command: str) -> None:
-        """Begin the record of a command."""
+    def __init__(self, settings: Settings, command: str, datasets: Iterable[Dataset]) -> None:
+        """Begin the record of a command about some data sets."""
         self.layout, self.command, self.run = settings.lake.layout(), command, uuid.uuid4().hex
+        self._datasets = [dataset.name for dataset in datasets]
         self._hidden = frozenset(secrets(settings))
         self._interval = settings.monitoring.memory_check_interval
         self._document: dict[str, Any] = {}
@@ -87,6 +87,7 @@ class Recording:
         gate = document.get("gate", {})
         facts = {
             "command": self.command,
+            "datasets": self._datasets,
             "run": self.run,
             "exit": code,
             "seconds": round(time.perf_counter() - self._began, 3),
@@ -132,12 +133,14 @@ def _code(error: BaseException) -> int:
 
 
 @contextmanager
-def recorded(settings: Settings, command: str) -> Iterator[Recording]:
+def recorded(
+    settings: Settings, command: str, datasets: Iterable[Dataset] = ()
+) -> Iterator[Recording]:
     """Record a command however it ends: with the outcome it was given, or the error it raised.
 
     Meanwhile what it logs is kept, and it is profiled if the settings say so.
     """
-    recording = Recording(settings, command)
+    recording = Recording(settings, command, datasets)
     with ExitStack() as watches:
         watches.enter_context(logged(settings, {"command": command, "run": recording.run}))
         if settings.monitoring.enable_profiling:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.archiving import archive_stage
+from flows.maintain import ALL
 from flows.opening import opened, unneeded
 from flows.progress import bar, call
 from flows.recording import Step, recorded
@@ -26,9 +27,6 @@ from lake.maintenance import backup, snapshots
 from lake.maintenance.compact import compact
 from lake.maintenance.verify import unknown_files
 from lake.settings import Settings
-
-# What `all` does, in this order: what is dropped first need not be merged.
-ALL = ("archive", "expire", "compact", "verify")
 
 
 def maintained(

@@ -18,6 +18,7 @@ from flows.progress import call
 from flows.recording import recorded
 from ingest.report import Failed, Ingested, IngestReport
 from lake import records
+from lake.datasets import DATASETS
 from lake.errors import SourceUnavailable, UsageError
 from lake.layout import Layout
 from lake.settings import Settings
@@ -40,6 +41,7 @@ def test_a_run_through_the_chain(ran: Ran) -> None:
     made = next(run for run in kept(ran.layout, "runs") if run["command"] == "run")
     rows = sum(day["rows"] for day in ran.document["ingested"])
     assert (made["exit"], made["failed"], made["days"], made["rows"]) == (0, 0, 100, rows)
+    assert made["datasets"] == [*DATASETS]
     assert made["gate"]["stocks_daily"] == "passed"
     stages = [stage for stage in kept(ran.layout, "stages") if stage["run"] == made["run"]]
     whole = {stage["stage"]: stage for stage in stages if "peak_rss_bytes" in stage}

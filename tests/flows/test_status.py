@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from flows import past, storage
 from flows.ailments import problems_of
 from flows.recording import recorded
@@ -160,14 +162,19 @@ def test_a_lost_file_of_one_data_set_says_nothing_of_the_others(ran: Ran, tmp_pa
     assert found["pipeline"]["partition_health"]["stocks_daily"]["rows"] > 0
 
 
+def failing(layout: Layout) -> list[str]:
+    """What `status` says of commands that failed."""
+    found = status(layout, limits(), "none", THURSDAY_EVENING)
+    return [problem for problem in found["problems"] if "failed at" in problem]
+
+
 def test_runs_that_failed_and_were_not_made_good(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
 
     def ended(command: str, code: int, *errors: str) -> list[str]:
         facts = {"command": command, "exit": code, "seconds": 1.0, "errors": errors}
         records.append(layout, "runs", facts)
-        found = status(layout, limits(), "none", THURSDAY_EVENING)
-        return [problem for problem in found["problems"] if "failed at" in problem]
+        return failing(layout)
 
     assert ended("run", 0) == []
     (problem,) = ended("reference sync", 1, "splits: the server is away")
@@ -183,6 +190,34 @@ def test_runs_that_failed_and_were_not_made_good(tmp_path: Path) -> None:
     found = status(layout, limits(), "none", THURSDAY_EVENING)
     assert found["pipeline"]["runs"]["error_rate"] == 2 / 5
     assert "40% of the last 5 failed" in words(found)
+
+
+@pytest.mark.parametrize(
+    ("failed", "since", "good"),
+    [
+        # A success of some data sets is none of all that failed, and that of all is one of some.
+        (("run", "a", "b"), ("run", "a"), False),
+        (("run", "a"), ("run", "a", "b"), True),
+        (("ingest", "b"), ("run", "a"), False),
+        (("ingest", "b"), ("run", "a", "b"), True),
+        # What `all` includes, and what it does not.
+        (("maintain verify",), ("maintain all",), True),
+        (("maintain verify",), ("maintain compact",), False),
+        (("maintain rebuild",), ("maintain all",), False),
+        (("maintain all",), ("maintain verify",), False),
+        (("reference sync splits",), ("reference sync",), True),
+        (("reference sync --events META",), ("reference sync",), False),
+        (("reference sync",), ("reference sync --events META",), False),
+    ],
+)
+def test_only_a_success_of_the_same_work_makes_good(
+    tmp_path: Path, failed: tuple[str, ...], since: tuple[str, ...], good: bool
+) -> None:
+    for code, (command, *datasets) in ((1, failed), (0, since)):
+        facts = {"command": command, "datasets": datasets, "exit": code, "errors": []}
+        records.append(Layout(tmp_path), "runs", facts)
+    told = [run["command"] for run in past.runs(Layout(tmp_path))["failing"]]
+    assert told == ([] if good else [failed[0]])
 
 
 def test_a_killed_run_shows(tmp_path: Path) -> None:

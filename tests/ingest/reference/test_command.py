@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flows import past
 from flows.cli import main
 from ingest.reference.api import Api
 from lake.layout import Layout
@@ -125,7 +126,10 @@ def test_a_failure_and_its_end_are_told(
 
 
 def test_events_alone_are_no_recovery_of_all(
-    here: Callable[..., tuple[int, str, str]], server: Vendor, monkeypatch: pytest.MonkeyPatch
+    here: Callable[..., tuple[int, str, str]],
+    layout: Layout,
+    server: Vendor,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with webhook() as hook:
         monkeypatch.setenv("QUANTMINI_ALERTS__URLS", hook.url)
@@ -133,6 +137,7 @@ def test_events_alone_are_no_recovery_of_all(
         assert here()[0] == 1
         assert here("--events", "META")[0] == 0
     assert hook.titles() == ["quantmini reference sync failed"]
+    assert [run["command"] for run in past.runs(layout)["failing"]] == ["reference sync"]
 
 
 @pytest.mark.parametrize("key", [None, "", " "])
