@@ -118,9 +118,9 @@ def _of_rebuild(done: dict[str, Any]) -> list[str]:
     verdicts = ", ".join(f"{name} {verdict}" for name, verdict in done["verdicts"].items())
     lines = [f"{verdicts}; gold follows with `quantmini export`"]
     if done["set_aside"]:
-        lines.append(
-            f"the old catalog is in {done['set_aside']}, {done['removed_files']:,} files removed"
-        )
+        lines.append(f"the old catalog is in {done['set_aside']}")
+    if done["removed_files"]:
+        lines.append(f"{done['removed_files']:,} files of the old silver removed")
     return lines
 
 

@@ -29,13 +29,19 @@ def complaints(document: dict[str, Any]) -> list[str]:
     for entry in document.get("failed", []):
         what = entry.get("table") or f"{entry['dataset']} {entry['date'] or 'listing'}"
         lines.append(f"{what}: {entry['error']}")
-    gate = document.get("gate", {"failures": [], "verdicts": {}})
-    lines += [finding(entry) for entry in gate["failures"]]
-    named = {entry["dataset"] for entry in gate["failures"]}
-    refused = [name for name, verdict in gate["verdicts"].items() if verdict == "failed"]
-    lines += [f"{name}: not built" for name in refused if name not in named]
+    lines += [finding(entry) for entry in refusals(document.get("gate", {}))]
     gold = document.get("gold", [])
     return lines + [f"{store['store']}: {store['error']}" for store in gold if "error" in store]
+
+
+def refusals(gate: dict[str, Any]) -> list[dict[str, str]]:
+    """What the gate found, and each data set that failed without a finding."""
+    found: list[dict[str, str]] = gate.get("failures", [])
+    named = {entry["dataset"] for entry in found}
+    refused = [name for name, verdict in gate.get("verdicts", {}).items() if verdict == "failed"]
+    return found + [
+        {"dataset": name, "message": "not built"} for name in refused if name not in named
+    ]
 
 
 def of_ingest(document: dict[str, Any]) -> str:
@@ -80,8 +86,8 @@ def of_gate(document: dict[str, Any]) -> str:
 
 def finding(entry: dict[str, str]) -> str:
     """One failed or warning node, with the command that shows its rows."""
-    name = entry["node"].split(".")[2]
-    text = f"{entry['dataset']} {name}: {entry['message']}"
+    name = f" {entry['node'].split('.')[2]}" if "node" in entry else ""
+    text = f"{entry['dataset']}{name}: {entry['message']}"
     if "rows" not in entry:
         return text
     rows = quoted(entry["rows"])

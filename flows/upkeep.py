@@ -14,6 +14,7 @@ from flows.maintain import ALL
 from flows.opening import opened, unneeded
 from flows.progress import bar, call
 from flows.recording import Step, recorded
+from flows.summary import refusals
 from flows.transform import transform
 from flows.verification import verify_stage
 from gold_export import versions
@@ -117,8 +118,8 @@ def rebuild_stage(settings: Settings, layout: Layout) -> dict[str, Any]:
                 Path(path).unlink()
                 removed += 1
     failed = [
-        {"dataset": failure["dataset"], "date": None, "error": failure["message"]}
-        for failure in gate.failures
+        {"dataset": entry["dataset"], "date": None, "error": entry["message"]}
+        for entry in refusals(vars(gate))
     ]
     facts = {"verdicts": gate.verdicts, "set_aside": aside, "removed_files": removed}
     return facts | {"failed": failed}

@@ -66,14 +66,21 @@ def is_sound(layout: Layout) -> bool:
         return False
 
 
-def set_aside(layout: Layout) -> Path:
-    """Move a catalog that cannot be used, and what it had published, out of the way."""
+def set_aside(layout: Layout) -> Path | None:
+    """Move a catalog that cannot be used, and what it had published, out of the way.
+
+    Returns:
+        The folder where they are now; None where there was nothing to move.
+    """
+    journals = [Path(f"{layout.catalog}{suffix}") for suffix in ("-wal", "-shm")]
+    known = (layout.published, layout.transformed, layout.catalog, *journals)
+    left = [path for path in known if path.exists()]
+    if not left:
+        return None
     folder = layout.backups / f"{datetime.now(UTC).strftime(STAMP)}-unusable"
     folder.mkdir(parents=True)
-    journals = [Path(f"{layout.catalog}{suffix}") for suffix in ("-wal", "-shm")]
-    for path in (layout.published, layout.transformed, layout.catalog, *journals):
-        if path.exists():
-            path.replace(folder / path.name)
+    for path in left:
+        path.replace(folder / path.name)
     return folder
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from flows import verification
+from flows import upkeep, verification
+from flows.gate import Gate
 from flows.maintain import words
 from gold_export.compare import VerifyReport
 from gold_export.options import STORES
@@ -24,6 +26,7 @@ from lake.settings import Settings
 from lake.settings.lake import Lake
 from lake.settings.processing import Processing
 from tests.conftest import Ran, quantmini
+from tests.dbt_project.bronze import write_day
 from tests.flows.counts import csv_rows
 
 NOW = {"QUANTMINI_MAINTENANCE__KEEP_SNAPSHOTS_DAYS": "0"}
@@ -214,8 +217,25 @@ def test_rebuilt_from_bronze_when_the_catalog_is_damaged(ran: Ran, lake: Layout)
     assert facts["removed_files"] > 0
     said = words({"actions": [facts], "failed": []})
     assert said.startswith("rebuild: stocks_daily passed, ")
-    assert f"the old catalog is in {facts['set_aside']}, " in said
+    assert f"the old catalog is in {facts['set_aside']}\n" in said
+    assert f"rebuild: {facts['removed_files']} files of the old silver removed" in said
     assert served(lake) == before
+
+
+def test_a_data_set_that_was_not_built_fails_a_rebuild(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_day(tmp_path, "stocks_daily", date(2024, 6, 3))
+    monkeypatch.setattr(upkeep, "transform", lambda *_, **__: Gate({"stocks_daily": "failed"}))
+    document = upkeep.maintained(Settings(lake=Lake(root=tmp_path)), "rebuild")
+    [failure] = document["failed"]
+    assert (failure["dataset"], failure["error"]) == ("stocks_daily", "not built")
+    # There was no catalog to set aside.
+    assert not Layout(tmp_path).backups.exists()
+    assert words(document).splitlines() == [
+        "rebuild: stocks_daily failed; gold follows with `quantmini export`",
+        "FAILED stocks_daily listing: not built",
+    ]
 
 
 def test_there_has_to_be_silver(tmp_path: Path) -> None:

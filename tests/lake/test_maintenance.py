@@ -197,6 +197,7 @@ def test_a_damaged_catalog_is_seen_and_set_aside(layout):
     assert not backup.is_sound(layout)
     layout.published.write_text("{}")
     folder = backup.set_aside(layout)
+    assert folder
     assert {path.name for path in folder.iterdir()} == {"catalog.sqlite", "published.json"}
     assert not layout.catalog.exists()
 
