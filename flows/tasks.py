@@ -102,6 +102,9 @@ def wrong(result: Any) -> list[str]:
         return complaints(result.as_dict())
     if isinstance(result, Gate):
         return complaints({"gate": vars(result)})
+    if isinstance(result, dict):
+        # What upkeep tells of stores is no failure unless it is named as one.
+        return complaints({"failed": result.get("failed", [])})
     return complaints({"gold": result}) if isinstance(result, list) else []
 
 

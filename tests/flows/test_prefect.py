@@ -186,6 +186,14 @@ def _final(state: Any) -> Any:
     return state if state and state.is_final() else None
 
 
+def test_a_stage_of_upkeep_with_a_failure_is_shown_as_failed() -> None:
+    store = {"store": "options", "error": "it has no bars"}
+    assert tasks.wrong({"gold": [store], "failed": []}) == []
+    lost = {"dataset": "stocks_daily", "date": None, "error": "a file is lost"}
+    [line] = tasks.wrong({"gold": [store], "failed": [lost]})
+    assert line.endswith("a file is lost")
+
+
 def test_prefect_deploy(server: dict[str, str]) -> None:
     program = str(Path(sys.executable).with_name("prefect"))
     for words in (
