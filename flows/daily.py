@@ -26,11 +26,15 @@ def daily(
     end: date | None = None,
     source: str = "s3",
     wait: bool = False,
+    command: str = "run",
 ) -> dict[str, Any] | State[dict[str, Any]]:
-    """Everything missing, from flat files to Qlib. Parameters are plain, settings are read here."""
+    """Everything missing, from flat files to Qlib. Parameters are plain, settings are read here.
+
+    The command is the name of the run in alerts and records: a `demo` has no need to be fresh.
+    """
     settings = load()
     cluster = settings.pipeline.dask_address
-    asked = Request(settings, pick(datasets), source, start, end, wait=wait, cluster=cluster)
+    asked = Request(settings, pick(datasets), source, start, end, command, wait, cluster)
     began = time.monotonic()
 
     def work() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -50,10 +51,10 @@ def as_flow(asked: Request) -> dict[str, Any]:
     from flows.daily import daily
     from flows.tasks import value
 
-    flow = backfill if asked.command == "backfill" else daily
+    flow = backfill if asked.command == "backfill" else partial(daily, command=asked.command)
     names = [dataset.name for dataset in asked.datasets]
     parameters = {"datasets": names, "start": asked.start, "end": asked.end}
-    state = flow(**parameters, source=asked.source, wait=asked.wait, return_state=True)
+    state: Any = flow(**parameters, source=asked.source, wait=asked.wait, return_state=True)
     document: dict[str, Any] = value(state)
     return document
 

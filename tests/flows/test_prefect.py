@@ -31,7 +31,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows import cluster, ingesting, maintenance, tasks, workers
+from flows import cluster, ingesting, maintenance, start, tasks, workers
 from flows.backfill import backfill
 from flows.daily import daily
 from flows.maintain import Action
@@ -42,7 +42,7 @@ from gold_export.options import STORES
 from ingest.sample_market import write_sample_market
 from ingest.source import DirectorySource, RemoteFile
 from lake import records
-from lake.datasets import DATASETS, Dataset
+from lake.datasets import DATASETS, Dataset, pick
 from lake.errors import LakeBusy, NotBuilt, SourceUnavailable, UsageError
 from lake.layout import Layout
 from lake.settings import PROJECT, Settings
@@ -311,6 +311,18 @@ def test_a_run_is_a_flow_where_a_server_is_configured(
         [run] = [run for run in client.read_flow_runs() if run.id not in before]
     assert run.state and run.state.is_completed()
     assert run.parameters["datasets"] == ["stocks_daily"]
+
+
+def test_the_demo_as_a_flow_keeps_its_name(
+    server: dict[str, str], market: Path, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a `run` it would be told that its made-up days are stale."""
+    settings = Settings(lake=Lake(root=lake))
+    # What it sets in the environment would stay for others.
+    monkeypatch.setattr(start, "prepare", lambda: None)
+    start.as_flow(Request(settings, pick(["stocks_daily"]), str(market), command="demo"))
+    (run,) = records.read(Layout(lake), "runs", timedelta(days=1))
+    assert run["command"] == "demo"
 
 
 def test_a_run_does_its_work_without_a_server_that_is_down(market: Path, tmp_path: Path) -> None:
