@@ -86,7 +86,8 @@ def of_gate(document: dict[str, Any]) -> str:
 
 def finding(entry: dict[str, str]) -> str:
     """One failed or warning node, with the command that shows its rows."""
-    name = f" {entry['node'].split('.')[2]}" if "node" in entry else ""
+    # A dbt that died is no node of the project, and a data set may fail without any.
+    name = "".join(f" {part}" for part in entry.get("node", "").split(".")[2:3])
     text = f"{entry['dataset']}{name}: {entry['message']}"
     if "rows" not in entry:
         return text

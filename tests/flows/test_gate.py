@@ -76,6 +76,34 @@ def test_a_failure_is_named_with_what_it_holds_up(
     assert found["unfinished"] == (unfinished or {d.name for d in pick(None)})
 
 
+def test_only_a_test_has_rows_to_show(tmp_path: Path) -> None:
+    name = "test.quantmini.some_test.1"
+    manifest = {"nodes": {name: {"name": "some_test"}}, "parent_map": PARENTS}
+    hook = "operation.quantmini.quantmini-on-run-end-0"
+    both = [told("", "fail") | {"unique_id": each, "failures": 1} for each in (name, hook)]
+    results = {"results": both, "metadata": {"invocation_id": "a-run"}}
+    found = read_results(results, manifest, pick(None), Layout(tmp_path))
+    rows = {failure["node"]: failure.get("rows") for failure in found["failures"]}
+    assert rows == {name: f"{tmp_path}/logs/errors/a-run-some_test.parquet", hook: None}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("error", "failures"),
+        ("fail", "failures"),
+        ("runtime error", "failures"),
+        ("warn", "warnings"),
+    ],
+)
+def test_what_dbt_says_of_a_node_is_a_failure_or_a_warning(
+    tmp_path: Path, status: str, kind: str
+) -> None:
+    found = read(Layout(tmp_path), told("stocks_daily", status))
+    assert [entry["dataset"] for entry in found[kind]] == ["stocks_daily"]
+    assert bool(found["unfinished"]) == (kind == "failures")
+
+
 def test_a_longer_bar_that_failed_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +121,7 @@ def test_a_longer_bar_that_failed_is_tried_again(
 
 
 FAILURE = {"dataset": "stocks_daily", "date": None, "error": "gone"}
+DIED = {"dataset": "stocks_daily", "node": "dbt", "message": "it was killed"}
 FINDING = {"dataset": "stocks_daily", "node": "test.quantmini.some_test.1", "message": "Got 4"}
 
 
@@ -102,6 +131,7 @@ FINDING = {"dataset": "stocks_daily", "node": "test.quantmini.some_test.1", "mes
         {"failed": [FAILURE]},
         {"gate": {"verdicts": {"stocks_daily": "failed"}, "failures": [FINDING]}},
         {"gate": {"verdicts": {"stocks_daily": "failed"}, "failures": []}},
+        {"gate": {"verdicts": {"stocks_daily": "failed"}, "failures": [DIED]}},
         {"gold": [{"store": "options"}, {"store": "stocks_daily", "error": "lost"}]},
     ],
 )
