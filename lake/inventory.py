@@ -35,7 +35,8 @@ class Written:
 class Files:
     """The files that one table of silver consists of now.
 
-    `small` ones are below a MiB, and another file of their partition could take them in.
+    `small` ones are below a MiB, and another file of their partition could take them in. `rows` are
+    those that a query finds: what `delete_files` take out of a file is not among them.
     """
 
     files: int
@@ -58,11 +59,11 @@ def files(lake: duckdb.DuckDBPyConnection) -> dict[str, Files]:
                     AS together {FILES}
             WHERE files.end_snapshot IS NULL
         ), deleted AS (
-            SELECT DISTINCT data_file_id AS deleted_file
-            FROM {META}.ducklake_delete_file WHERE end_snapshot IS NULL
+            SELECT data_file_id AS deleted_file, sum(delete_count) AS deleted_rows
+            FROM {META}.ducklake_delete_file WHERE end_snapshot IS NULL GROUP BY data_file_id
         )
         SELECT table_name, count(*), count(*) FILTER (bytes < {1 << 20} AND together > 1),
-            count(deleted_file), sum(record_count), sum(bytes)
+            count(deleted_file), sum(record_count - coalesce(deleted_rows, 0)), sum(bytes)
         FROM live LEFT JOIN deleted ON deleted_file = data_file_id
         GROUP BY table_name ORDER BY table_name
     """

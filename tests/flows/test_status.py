@@ -138,20 +138,33 @@ def test_a_broken_part_is_a_problem_and_the_rest_is_told(tmp_path: Path) -> None
     words(status(layout, limits(), "none", THURSDAY_EVENING))
 
 
-def test_a_lost_file_of_one_data_set_says_nothing_of_the_others(ran: Ran, tmp_path: Path) -> None:
+def one_row_less(ran: Ran, tmp_path: Path) -> Layout:
+    """A lake of its own, published after a row was deleted from stocks_daily."""
     layout = Layout(tmp_path / "lake")
     shutil.copytree(ran.layout.root, layout.root, symlinks=True)
     with attached(layout.root, read_only=False) as lake:
-        lake.execute(
-            "DELETE FROM lake.silver.stocks_daily WHERE date = '2024-06-04' AND symbol = 'QUAD'"
-        )
+        where = "symbol = 'QUAD' AND date = '2024-06-04'"
+        lake.execute(f"DELETE FROM lake.silver.stocks_daily WHERE {where}")
         sql = "SELECT max(snapshot_id) FROM ducklake_snapshots('lake')"
         ((snapshot,),) = lake.execute(sql).fetchall()
     served = read_json(layout.published)
     served["stocks_daily"]["snapshot"] = snapshot
     write_json(layout.published, served)
-    found = status(layout, limits(), "none", THURSDAY_EVENING)
+    return layout
+
+
+def test_rows_of_a_table_are_those_that_a_query_finds(ran: Ran, tmp_path: Path) -> None:
+    found = status(one_row_less(ran, tmp_path), limits(), "none", THURSDAY_EVENING)
     assert found["healthy"], found["problems"]
+    files = found["pipeline"]["partition_health"]["stocks_daily"]
+    before = [day for day in ran.document["ingested"] if day["dataset"] == "stocks_daily"]
+    assert files["rows"] == sum(day["rows"] for day in before) - 1
+    assert files["delete_files"] == 1
+
+
+def test_a_lost_file_of_one_data_set_says_nothing_of_the_others(ran: Ran, tmp_path: Path) -> None:
+    # A file without deleted rows is not even opened for its newest date.
+    layout = one_row_less(ran, tmp_path)
     for lost in (layout.root / "silver/stocks_daily").rglob("*.parquet"):
         lost.unlink()
     found = status(layout, limits(), "none", THURSDAY_EVENING)
