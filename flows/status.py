@@ -14,6 +14,7 @@ import psutil
 from flows import past, storage
 from flows.ailments import problems_of
 from flows.due import due_sessions, sessions_behind, sessions_inside
+from ingest.reference.landing import known_syncs
 from lake import archive, catalog, engine, inventory
 from lake.adjustment import landed
 from lake.datasets import DATASETS, Dataset
@@ -63,6 +64,7 @@ def status(layout: Layout, bounds: Limits, adjustment: str, now: datetime) -> di
     pipeline = {
         "datasets": datasets,
         "prices": "adjusted" if adjustment != "none" and landed(layout) else "unadjusted",
+        "reference": _reference(layout),
         "partition_health": {name: asdict(files) for name, files in tables.items()},
         "runs": past.runs(layout) | {"killed": was_killed(layout)},
         "queries": past.queries(layout),
@@ -134,6 +136,18 @@ def _rejected(layout: Layout, dataset: Dataset) -> int:
     with engine.connect("256MiB", 1, layout.temp) as connection:
         [(rows,)] = connection.execute(sql, [f"{quarantine}/*.parquet"]).fetchall()
     return int(rows)
+
+
+def _reference(layout: Layout) -> dict[str, date | None]:
+    """When each reference table in bronze was last synced; None where landing no longer says."""
+    tables = sorted({path.parent.name for path in layout.bronze_reference.glob("[!.]*/*.parquet")})
+    return {
+        table: max(
+            (sync.started for sync in known_syncs(layout.api_landing(table)) if sync.done),
+            default=None,
+        )
+        for table in tables
+    }
 
 
 def _served(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 
@@ -13,6 +14,7 @@ def words(document: dict[str, Any]) -> str:
         *_system(document["system"]),
         f"prices {pipeline['prices']}"
         + ("; see `quantmini reference sync`" if pipeline["prices"] == "unadjusted" else ""),
+        *_reference(pipeline["reference"]),
         *_runs(pipeline),
         "",
         *_datasets(pipeline["datasets"]),
@@ -34,6 +36,12 @@ def _system(system: dict[str, Any]) -> list[str]:
         f"memory {system['memory_percent']:.0f} %, processors {system['cpu_percent']:.0f} %",
         line,
     ]
+
+
+def _reference(tables: dict[str, date | None]) -> list[str]:
+    """How old is what prices are adjusted by; whether that is too old, only the vendor knows."""
+    told = ", ".join(f"{table} {day or 'unknown'}" for table, day in tables.items())
+    return [f"reference last synced: {told}"] if told else []
 
 
 def _runs(pipeline: dict[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from flows.ailments import problems_of
 from flows.recording import recorded
 from flows.status import status
 from flows.status_words import words
+from ingest.reference.landing import begin
 from ingest.report import NOT_PUBLISHED, IngestReport, Skipped
 from lake import records
 from lake.datasets import DATASETS
@@ -98,8 +99,22 @@ def test_unpublished_days_are_a_problem(tmp_path: Path) -> None:
     write_dividends(tmp_path, {})
     found = status(Layout(tmp_path), limits(), "splits", THURSDAY_EVENING)
     assert found["pipeline"]["prices"] == "adjusted"
+    assert found["pipeline"]["reference"] == {"dividends": None, "splits": None}
     (problem,) = found["problems"]
     assert problem.startswith("stocks_daily: nothing is published, bronze ends 2024-06-05; run")
+
+
+def test_the_age_of_the_reference_is_told(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    write_splits(tmp_path, {})
+    write_dividends(tmp_path, {})
+    first, last = date(2020, 3, 1), date(2020, 3, 2)
+    begin(layout.api_landing("splits"), None, first, []).finish()
+    # One that was broken off changed nothing.
+    begin(layout.api_landing("splits"), None, last, [])
+    found = status(layout, limits(), "splits", THURSDAY_EVENING)
+    assert found["pipeline"]["reference"] == {"dividends": None, "splits": first}
+    assert "reference last synced: dividends unknown, splits 2020-03-01" in words(found)
 
 
 def test_an_empty_lake_by_the_command(tmp_path: Path) -> None:
