@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 from typing import Any
 
 from flows.past import DONE_BY_RUN
@@ -24,7 +25,7 @@ def problems_of(layout: Layout, system: dict[str, Any], pipeline: dict[str, Any]
     """
     return [
         *_of_runs(layout, pipeline["runs"]),
-        *_of_days(layout, pipeline["datasets"]),
+        *_of_days(layout, pipeline["datasets"], pipeline["runs"]["source"]),
         *_of_files(pipeline["partition_health"]),
         *_of_disk(system),
     ]
@@ -32,28 +33,39 @@ def problems_of(layout: Layout, system: dict[str, Any], pipeline: dict[str, Any]
 
 def _of_runs(layout: Layout, runs: dict[str, Any]) -> Iterator[str]:
     if runs["killed"]:
-        yield "the last run was killed; what it had done stays, `quantmini run` goes on from there"
+        yield "the last run was killed; what it had done stays, the same command goes on from there"
     for run in runs["failing"]:
         why = f": {run['errors'][0]}" if run["errors"] else ""
-        again = "run" if run["command"] in DONE_BY_RUN else run["command"]
+        more = run.get("failed", 0) - 1
+        why += f", and {more:,} more" if more > 0 else ""
+        again = f"`quantmini {run['command']}`"
+        if run["command"] in DONE_BY_RUN:
+            again = "the same command again" if _option(runs["source"]) else "`quantmini run`"
         yield (
             f"the last `{run['command']}` failed at {run['at'][:16]}{why}; see "
-            f"{layout.log('errors')}, then `quantmini {again}`"
+            f"{layout.log('errors')}, then {again}"
         )
 
 
-def _of_days(layout: Layout, datasets: dict[str, dict[str, Any]]) -> Iterator[str]:
+def _option(source: str | None) -> str:
+    """The option of a lake that is fed from a folder: from elsewhere it would get other days."""
+    return f" --source {quote(source)}" if source and source != "s3" else ""
+
+
+def _of_days(
+    layout: Layout, datasets: dict[str, dict[str, Any]], source: str | None
+) -> Iterator[str]:
     if not any(facts["days"] for facts in datasets.values()):
-        yield f"nothing is ingested in {layout.root}; run `quantmini run`"
+        yield f"nothing is ingested in {layout.root}; run `quantmini run{_option(source)}`"
     for name, facts in datasets.items():
         last = facts["last_date"]
         if facts["sessions_behind"]:
             yield (
                 f"{name}: {facts['sessions_behind']} sessions behind, bronze ends {last}; "
-                f"run `quantmini run {name}`"
+                f"run `quantmini run {name}{_option(source)}`"
             )
         if facts["missing"]:
-            yield _of_gaps(name, facts)
+            yield _of_gaps(name, facts, source)
         if last and facts["readable"] and facts["published_through"] != last:
             through = facts["published_through"]
             published = f"published through {through}" if through else "nothing is published"
@@ -63,13 +75,13 @@ def _of_days(layout: Layout, datasets: dict[str, dict[str, Any]]) -> Iterator[st
             )
 
 
-def _of_gaps(name: str, facts: dict[str, Any]) -> str:
+def _of_gaps(name: str, facts: dict[str, Any], source: str | None) -> str:
     """The dates keep the command from fetching all of history where single days were wanted."""
     first, last = facts["missing"][0], facts["missing"][-1]
     return (
         f"{name}: {len(facts['missing']):,} sessions missing between {facts['first_date']} and "
         f"{facts['last_date']}, the first {first}; run `quantmini run {name} --start {first} "
-        f"--end {last}`"
+        f"--end {last}{_option(source)}`"
     )
 
 

@@ -24,7 +24,7 @@ def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
     """
     layout = request.layout
     with (
-        recorded(request.settings, request.command, request.datasets) as recording,
+        recorded(request.settings, request.command, request.datasets, request.source) as recording,
         writing(layout, request.datasets, wait=request.wait),
     ):
         measured = recording.measured(step)
@@ -49,7 +49,7 @@ def run_chain(request: Request, step: Step = call) -> dict[str, Any]:
 def ingest_only(request: Request) -> dict[str, Any]:
     """Flat files to bronze, and no further."""
     with (
-        recorded(request.settings, "ingest", request.datasets) as recording,
+        recorded(request.settings, "ingest", request.datasets, request.source) as recording,
         writing(request.layout),
     ):
         bounds = request.settings.limits()

@@ -116,7 +116,7 @@ def run_months(
         raise UsageError("a backfill needs a first and a last day: --start and --end")
     parts = months(asked.start, asked.end)
     names = [f"{first:%Y-%m}" for first, _ in parts]
-    with recorded(asked.settings, asked.command, asked.datasets) as recording:
+    with recorded(asked.settings, asked.command, asked.datasets, asked.source) as recording:
         work, done = Backfill(), 0
         for name, (first, last) in zip(names, parts, strict=True):
             part = replace(asked, start=first, end=last, wait=asked.wait or done > 0)

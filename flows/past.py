@@ -21,6 +21,8 @@ DONE_BY_ALL = {f"maintain {action}" for action in ALL}
 def runs(layout: Layout) -> dict[str, Any]:
     """`last` run's record, `error_rate` of the last ones, and `failing`: what is not yet made good.
 
+    `source` is what the last command that ingests was given, `s3` or a folder; None without any.
+
     A command that found the lake busy neither failed nor made good.
     """
     told = [run for run in records.read(layout, "runs", SINCE) if run.keys() >= FIELDS]
@@ -30,7 +32,9 @@ def runs(layout: Layout) -> dict[str, Any]:
     for run in found:
         failing = [failed for failed in failing if not _replaces(run, failed)]
         failing += [run] if run["exit"] else []
+    sources = [run["source"] for run in found if run.get("source")]
     return {
+        "source": sources[-1] if sources else None,
         "last": found[-1] if found else None,
         "count": len(some),
         "error_rate": sum(bool(run["exit"]) for run in some) / len(some) if some else None,

@@ -1,9 +1,10 @@
 """Keeping a record of each command that writes, and of its stages (lake.records).
 
-`runs`: command, datasets, run (an id), exit, seconds, days, rows, quarantined, failed, errors,
-unavailable (days inside a data set's history that the source did not give), gate, warnings. A
-command that ends in an error has its record too; one that is killed has none, and leaves the
-writer's pid file instead, by which `quantmini status` knows.
+`runs`: command, datasets, source (`s3` or a folder, of a command that ingests), run (an id), exit,
+seconds, days, rows, quarantined, failed, errors, unavailable (days inside a data set's history that
+the source did not give), gate, warnings. A command that ends in an error has its record too; one
+that is killed has none, and leaves the writer's pid file instead, by which `quantmini status`
+knows.
 
 `stages`: run, stage, rows, bytes, seconds, rows_per_second and peak_rss_bytes of the whole stage;
 then, with `dataset`, `table` or `store`, those of its parts. Parts run at the same time, so their
@@ -38,10 +39,12 @@ Step = Callable[..., Any]
 class Recording:
     """One command under way."""
 
-    def __init__(self, settings: Settings, command: str, datasets: Iterable[Dataset]) -> None:
-        """Begin the record of a command about some data sets."""
+    def __init__(
+        self, settings: Settings, command: str, datasets: Iterable[Dataset], source: str | None
+    ) -> None:
+        """Begin the record of a command about some data sets, from a source where it takes any."""
         self.layout, self.command, self.run = settings.lake.layout(), command, uuid.uuid4().hex
-        self._datasets = [dataset.name for dataset in datasets]
+        self._asked = {"datasets": [dataset.name for dataset in datasets], "source": source}
         self._hidden = frozenset(secrets(settings))
         self._interval = settings.monitoring.memory_check_interval
         self._document: dict[str, Any] = {}
@@ -87,7 +90,7 @@ class Recording:
         gate = document.get("gate", {})
         facts = {
             "command": self.command,
-            "datasets": self._datasets,
+            **self._asked,
             "run": self.run,
             "exit": code,
             "seconds": round(time.perf_counter() - self._began, 3),
@@ -134,13 +137,16 @@ def _code(error: BaseException) -> int:
 
 @contextmanager
 def recorded(
-    settings: Settings, command: str, datasets: Iterable[Dataset] = ()
+    settings: Settings,
+    command: str,
+    datasets: Iterable[Dataset] = (),
+    source: str | None = None,
 ) -> Iterator[Recording]:
     """Record a command however it ends: with the outcome it was given, or the error it raised.
 
     Meanwhile what it logs is kept, and it is profiled if the settings say so.
     """
-    recording = Recording(settings, command, datasets)
+    recording = Recording(settings, command, datasets, source)
     with ExitStack() as watches:
         watches.enter_context(logged(settings, {"command": command, "run": recording.run}))
         if settings.monitoring.enable_profiling:

@@ -16,9 +16,9 @@ from flows.recording import recorded
 from flows.status import status
 from flows.status_words import words
 from ingest.reference.landing import begin
-from ingest.report import NOT_PUBLISHED, IngestReport, Skipped
+from ingest.report import NOT_PUBLISHED, Failed, IngestReport, Skipped
 from lake import records
-from lake.datasets import DATASETS
+from lake.datasets import DATASETS, pick
 from lake.files import read_json, write_json
 from lake.layout import Layout
 from lake.lock import writing
@@ -248,6 +248,26 @@ def test_only_a_success_of_the_same_work_makes_good(
     assert told == ([] if good else [failed[0]])
 
 
+def test_advice_to_a_lake_that_is_fed_from_a_folder(tmp_path: Path) -> None:
+    """Without the folder `run` would ask the bucket, or for its keys."""
+    layout = Layout(tmp_path)
+    for day in (date(2024, 5, 30), date(2024, 6, 3)):
+        write_day(tmp_path, "stocks_daily", day)
+    days = [Failed("stocks_daily", date(2024, 6, day), "it is cut off") for day in range(4, 21)]
+    for source, again, option in (
+        ("s3", "`quantmini run`", ""),
+        ("my market", "the same command again", " --source 'my market'"),
+    ):
+        settings = Settings(lake=Lake(root=tmp_path))
+        with recorded(settings, "run", pick(["stocks_daily"]), source) as recording:
+            recording.outcome(IngestReport(failed=days).as_dict())
+        failed, behind, gap, _ = status(layout, limits(), "none", THURSDAY_EVENING)["problems"]
+        assert "stocks_daily 2024-06-04: it is cut off, and 16 more; see " in failed
+        assert failed.endswith(f", then {again}")
+        assert behind.endswith(f"; run `quantmini run stocks_daily{option}`")
+        assert gap.endswith(f"--start 2024-05-31 --end 2024-05-31{option}`")
+
+
 def test_a_killed_run_shows(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     with writing(layout):
@@ -280,7 +300,7 @@ def test_queries_and_growth(tmp_path: Path) -> None:
     assert disk["days_until_full"] == int(free / disk["bytes_per_session"] * 365.25 / 252)
     full = {"days_until_full": 3, "bytes_per_session": 5e6}
     pipeline = {
-        "runs": {"killed": False, "failing": []},
+        "runs": {"killed": False, "failing": [], "source": None},
         "datasets": {"x": {"days": 1, "last_date": None, "sessions_behind": None, "missing": []}},
         "partition_health": {"stocks_daily": {"small_files": 501, "delete_files": 0}},
     }
