@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from lake.layout import Layout
 from lake.maintenance.verify import silver_against_bronze
 from lake.settings import Settings, load
 from lake.settings.lake import Lake as Place
+from lake.settings.maintenance import Maintenance
 from tests.conftest import Ran, quantmini
 from tests.gold_export.conftest import contents
 
@@ -97,6 +99,17 @@ def test_archived_options_are_missed_by_nobody(ran: Ran, tmp_path: Path) -> None
             assert differences == []
     again = quantmini(layout.root, "run", "--source", str(ran.source))
     assert again.stdout.startswith("nothing to do"), again.stdout
+
+
+def test_months_are_whole_ones_before_this(one_row_less: Layout) -> None:
+    """So long ago that no option has expired."""
+    wanted = Maintenance(expired_options_months=50 * 12 + 1)
+    settings = Settings(lake=Place(root=one_row_less.root), maintenance=wanted)
+    this_month = datetime.now(UTC).date().replace(day=1)
+    last_month = (this_month - timedelta(days=1)).replace(day=1)
+    facts = archive_stage(settings, one_row_less)["expired_options"]
+    assert facts["archived"] == []
+    assert facts["before"] == last_month.replace(year=last_month.year - 50)
 
 
 def test_a_shared_lake_refuses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

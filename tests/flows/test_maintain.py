@@ -16,6 +16,7 @@ from flows.gate import Gate
 from flows.maintain import words
 from gold_export.compare import VerifyReport
 from gold_export.options import STORES
+from gold_export.versions import sources
 from ingest.bronze import FOOTER_KEY
 from ingest.verify import Checked
 from lake import catalog
@@ -24,11 +25,13 @@ from lake.layout import Layout
 from lake.maintenance.verify import Difference, silver_against_bronze
 from lake.settings import Settings
 from lake.settings.lake import Lake
+from lake.settings.maintenance import Maintenance
 from lake.settings.processing import Processing
 from tests.conftest import Ran, quantmini
-from tests.dbt_project.bronze import write_day
+from tests.dbt_project.bronze import attached, write_day
 from tests.flows.counts import csv_rows
 
+SNAPSHOTS = "SELECT snapshot_id FROM ducklake_snapshots('lake')"
 NOW = {"QUANTMINI_MAINTENANCE__KEEP_SNAPSHOTS_DAYS": "0"}
 
 
@@ -82,6 +85,18 @@ def test_upkeep_leaves_what_is_served_and_gold_as_it_was(ran: Ran, lake: Layout)
     assert sum(line.startswith("verify: gold ") for line in said) == len(STORES)
     again = quantmini(lake.root, "run", "--source", str(ran.source))
     assert again.stdout.startswith("nothing to do"), again.stdout
+
+
+def test_expiry_keeps_what_gold_was_made_from(one_row_less: Layout) -> None:
+    wanted = Maintenance(keep_snapshots_days=0)
+    settings = Settings(lake=Lake(root=one_row_less.root), maintenance=wanted)
+    made_from = {snapshot for store in STORES for snapshot in sources(one_row_less, store).values()}
+    published = {table.snapshot for table in catalog.tables(one_row_less).values()}
+    assert not made_from & published
+    assert upkeep.expire_stage(settings, one_row_less)["dropped"] > 0
+    with attached(one_row_less.root, read_only=True) as lake:
+        left = {n for (n,) in lake.execute(SNAPSHOTS).fetchall()}
+    assert made_from | published <= left
 
 
 def test_silver_that_differs_is_told(lake: Layout) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from flows import past, storage
 from flows.ailments import problems_of
+from flows.due import due_sessions
 from flows.recording import recorded
 from flows.status import status
 from flows.status_words import words
@@ -19,14 +19,14 @@ from ingest.reference.landing import begin
 from ingest.report import NOT_PUBLISHED, Failed, IngestReport, Skipped
 from lake import records
 from lake.datasets import DATASETS, pick
-from lake.files import read_json, write_json
+from lake.files import write_json
 from lake.layout import Layout
 from lake.lock import writing
 from lake.profile import limits
 from lake.settings import Settings
 from lake.settings.lake import Lake
 from tests.conftest import Ran, quantmini
-from tests.dbt_project.bronze import attached, write_day, write_dividends, write_splits
+from tests.dbt_project.bronze import write_day, write_dividends, write_splits
 
 # The market of `ran` ends on Wednesday 2024-06-05.
 THURSDAY_EVENING = datetime(2024, 6, 6, 18, tzinfo=UTC)
@@ -61,6 +61,12 @@ def test_sessions_are_counted_not_days(ran: Ran) -> None:
     # Thursday and Friday; Monday's files come on Tuesday.
     assert {facts["sessions_behind"] for facts in found["pipeline"]["datasets"].values()} == {2}
     assert "PROBLEM stocks_daily: 2 sessions behind, bronze ends 2024-06-05" in words(found)
+
+
+def test_a_session_is_due_an_hour_after_the_vendor_has_finished_it() -> None:
+    evening = datetime(2024, 6, 6, 17, tzinfo=UTC)
+    assert due_sessions(evening)[-1] == date(2024, 6, 5)
+    assert due_sessions(evening - timedelta(seconds=1))[-1] == date(2024, 6, 4)
 
 
 def test_sessions_missing_inside_are_a_problem_unless_the_source_has_none(tmp_path: Path) -> None:
@@ -153,23 +159,8 @@ def test_a_broken_part_is_a_problem_and_the_rest_is_told(tmp_path: Path) -> None
     words(status(layout, limits(), "none", THURSDAY_EVENING))
 
 
-def one_row_less(ran: Ran, tmp_path: Path) -> Layout:
-    """A lake of its own, published after a row was deleted from stocks_daily."""
-    layout = Layout(tmp_path / "lake")
-    shutil.copytree(ran.layout.root, layout.root, symlinks=True)
-    with attached(layout.root, read_only=False) as lake:
-        where = "symbol = 'QUAD' AND date = '2024-06-04'"
-        lake.execute(f"DELETE FROM lake.silver.stocks_daily WHERE {where}")
-        sql = "SELECT max(snapshot_id) FROM ducklake_snapshots('lake')"
-        ((snapshot,),) = lake.execute(sql).fetchall()
-    served = read_json(layout.published)
-    served["stocks_daily"]["snapshot"] = snapshot
-    write_json(layout.published, served)
-    return layout
-
-
-def test_rows_of_a_table_are_those_that_a_query_finds(ran: Ran, tmp_path: Path) -> None:
-    found = status(one_row_less(ran, tmp_path), limits(), "none", THURSDAY_EVENING)
+def test_rows_of_a_table_are_those_that_a_query_finds(ran: Ran, one_row_less: Layout) -> None:
+    found = status(one_row_less, limits(), "none", THURSDAY_EVENING)
     assert found["healthy"], found["problems"]
     files = found["pipeline"]["partition_health"]["stocks_daily"]
     before = [day for day in ran.document["ingested"] if day["dataset"] == "stocks_daily"]
@@ -177,12 +168,11 @@ def test_rows_of_a_table_are_those_that_a_query_finds(ran: Ran, tmp_path: Path) 
     assert files["delete_files"] == 1
 
 
-def test_a_lost_file_of_one_data_set_says_nothing_of_the_others(ran: Ran, tmp_path: Path) -> None:
-    # A file without deleted rows is not even opened for its newest date.
-    layout = one_row_less(ran, tmp_path)
-    for lost in (layout.root / "silver/stocks_daily").rglob("*.parquet"):
+def test_a_lost_file_of_one_data_set_says_nothing_of_the_others(one_row_less: Layout) -> None:
+    """A file without deleted rows is not even opened for its newest date."""
+    for lost in (one_row_less.root / "silver/stocks_daily").rglob("*.parquet"):
         lost.unlink()
-    found = status(layout, limits(), "none", THURSDAY_EVENING)
+    found = status(one_row_less, limits(), "none", THURSDAY_EVENING)
     (problem,) = found["problems"]
     assert problem.startswith("silver.stocks_daily cannot be read (")
     assert problem.endswith("`quantmini maintain rebuild` makes silver again from bronze")
