@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
-from typing import Any, TypeVar
+from datetime import UTC, date, datetime
+from typing import Any
 
-import duckdb
 import psutil
 
 from flows import past, storage
 from flows.ailments import problems_of
 from flows.due import due_sessions, sessions_behind, sessions_inside
+from flows.silver import served
+from flows.trying import tried
 from ingest.reference.landing import known_syncs
-from lake import archive, catalog, engine, inventory
+from lake import engine
 from lake.adjustment import landed
 from lake.datasets import DATASETS, Dataset
-from lake.errors import QuantminiError
 from lake.layout import Layout
 from lake.lock import was_killed
 from lake.profile import Limits
 from lake.usable import used_share
-
-T = TypeVar("T")
-
-# The newest date is looked for in these last days first, which spares reading the years before.
-NEWEST_WITHIN = timedelta(days=40)
-UNREADABLE = (
-    QuantminiError,
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    duckdb.Error,
-)
 
 
 def status(layout: Layout, bounds: Limits, adjustment: str, now: datetime) -> dict[str, Any]:
@@ -59,7 +43,7 @@ def status(layout: Layout, bounds: Limits, adjustment: str, now: datetime) -> di
         name: _freshness(layout, dataset, due, refused.get(name, set()), broken)
         for name, dataset in DATASETS.items()
     }
-    tables = _served(layout, bounds, datasets, broken)
+    tables = served(layout, bounds, datasets, broken)
     layers = storage.sizes(layout)
     pipeline = {
         "datasets": datasets,
@@ -81,22 +65,6 @@ def status(layout: Layout, bounds: Limits, adjustment: str, now: datetime) -> di
     }
 
 
-def _tried(broken: list[str], what: str, remedy: str, look: Callable[[], T], instead: T) -> T:
-    """What a look gives; where it fails, something instead and a problem.
-
-    An error of our own names what cannot be read and its remedy; others are told them.
-    """
-    try:
-        return look()
-    except QuantminiError as error:
-        broken.append(str(error))
-        return instead
-    except UNREADABLE as error:
-        line = next(iter(str(error).splitlines()), type(error).__name__)
-        broken.append(f"{what} cannot be read ({line}); {remedy}")
-        return instead
-
-
 def _freshness(
     layout: Layout, dataset: Dataset, due: list[date], refused: set[str], broken: list[str]
 ) -> dict[str, Any]:
@@ -107,7 +75,7 @@ def _freshness(
     """
     days = list(layout.bronze_files(dataset))
     inside = sessions_inside(days, due)
-    rejected = _tried(
+    rejected = tried(
         broken,
         f"quarantine of {dataset.name}",
         f"move it and bronze's file of its day away, then `quantmini ingest {dataset.name}`",
@@ -148,60 +116,6 @@ def _reference(layout: Layout) -> dict[str, date | None]:
         )
         for table in tables
     }
-
-
-def _served(
-    layout: Layout, bounds: Limits, datasets: dict[str, dict[str, Any]], broken: list[str]
-) -> dict[str, inventory.Files]:
-    """Enter the newest published date of each data set; give the files of silver's tables."""
-    again = f"delete it and {layout.transformed}, then `quantmini transform`"
-    remedy = "`quantmini maintain rebuild` makes silver again from bronze"
-    if layout.shared:
-        again = remedy = "see to the database and the bucket"
-    path = str(layout.shared or layout.published)
-    served: dict[str, int] | None
-    served = _tried(broken, path, again, lambda: catalog.published(layout), None)
-    if served is None:
-        return {}
-    for name in datasets.keys() - served:
-        datasets[name]["readable"] = True
-    if not served:
-        return {}
-    opened: duckdb.DuckDBPyConnection | None
-    memory, threads = bounds.duckdb_memory, bounds.max_workers
-    look = partial(catalog.connect, layout, memory, threads)
-    opened = _tried(broken, catalog.name(layout), remedy, look, None)
-    if opened is None:
-        return {}
-    with opened as lake:
-        for name, snapshot in served.items():
-            enter = partial(_enter, lake, layout, name, snapshot, datasets[name])
-            _tried(broken, f"silver.{name}", remedy, enter, None)
-        return _tried(broken, catalog.name(layout), remedy, partial(inventory.files, lake), {})
-
-
-def _enter(
-    lake: duckdb.DuckDBPyConnection,
-    layout: Layout,
-    name: str,
-    snapshot: int,
-    facts: dict[str, Any],
-) -> None:
-    """Enter the newest published date of one data set."""
-    archive.check(lake, layout, {name: snapshot})
-    facts["published_through"] = _newest(lake, name, facts["last_date"])
-    facts["readable"] = True
-
-
-def _newest(lake: duckdb.DuckDBPyConnection, name: str, last: date | None) -> date | None:
-    newest = f"SELECT max(date) FROM silver.{name}"
-    if last:
-        since = last - NEWEST_WITHIN
-        [(found,)] = lake.execute(f"{newest} WHERE date >= '{since}'").fetchall()
-        if found:
-            return found  # type: ignore[no-any-return]
-    [(found,)] = lake.execute(newest).fetchall()
-    return found  # type: ignore[no-any-return]
 
 
 def _system(bounds: Limits) -> dict[str, Any]:

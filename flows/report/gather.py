@@ -13,7 +13,8 @@ from flows.report.bars import Bars, bars
 from flows.report.chain import Chain, chain
 from flows.report.coverage import Day, coverage
 from flows.report.forms import Forms, forms
-from flows.status import UNREADABLE, status
+from flows.status import status
+from flows.trying import UNREADABLE
 from lake import archive, catalog, engine
 from lake.datasets import DATASETS
 from lake.errors import NotBuilt, UsageError
