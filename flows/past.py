@@ -13,6 +13,8 @@ from lake.layout import Layout
 # Records looked at, and how many runs the error rate is taken from.
 SINCE, RUNS = timedelta(days=30), 20
 FIELDS = {"command", "errors", "exit"}
+# The exit code of a command that was asked for something wrong.
+USAGE = 2
 # The commands whose work another does too, so that its success makes good their failure.
 DONE_BY_RUN = {"run", "backfill", "ingest", "transform", "export"}
 DONE_BY_ALL = {f"maintain {action}" for action in ALL}
@@ -22,17 +24,16 @@ def runs(layout: Layout) -> dict[str, Any]:
     """`last` run's record, `error_rate` of the last ones, and `failing`: what is not yet made good.
 
     `source` is what the last command that ingests was given, `s3` or a folder; None without any.
-
     A command that found the lake busy neither failed nor made good.
     """
     told = [run for run in records.read(layout, "runs", SINCE) if run.keys() >= FIELDS]
     found = [run for run in told if not _was_busy(run)]
-    some: list[dict[str, Any]] = found[-RUNS:]
-    failing: list[dict[str, Any]] = []
+    some, failing = found[-RUNS:], list[dict[str, Any]]()
     for run in found:
         failing = [failed for failed in failing if not _replaces(run, failed)]
         failing += [run] if run["exit"] else []
-    sources = [run["source"] for run in found if run.get("source")]
+    # A folder that does not exist, say, is no source.
+    sources = [run["source"] for run in found if run.get("source") and run["exit"] != USAGE]
     return {
         "source": sources[-1] if sources else None,
         "last": found[-1] if found else None,

@@ -19,6 +19,7 @@ from ingest.reference.landing import begin
 from ingest.report import NOT_PUBLISHED, Failed, IngestReport, Skipped
 from lake import records
 from lake.datasets import DATASETS, pick
+from lake.errors import UsageError
 from lake.files import write_json
 from lake.layout import Layout
 from lake.lock import writing
@@ -256,6 +257,9 @@ def test_advice_to_a_lake_that_is_fed_from_a_folder(tmp_path: Path) -> None:
         assert failed.endswith(f", then {again}")
         assert behind.endswith(f"; run `quantmini run stocks_daily{option}`")
         assert gap.endswith(f"--start 2024-05-31 --end 2024-05-31{option}`")
+    with pytest.raises(UsageError), recorded(settings, "run", source="nowhere"):
+        raise UsageError("there is no folder nowhere")
+    assert past.runs(layout)["source"] == "my market"
 
 
 def test_a_killed_run_shows(tmp_path: Path) -> None:
