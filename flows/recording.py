@@ -27,6 +27,7 @@ from ingest.report import UP_TO_DATE
 from lake import records
 from lake.datasets import DATASETS, Dataset
 from lake.errors import QuantminiError, UsageError
+from lake.files import named
 from lake.layout import Layout
 from lake.settings import Settings
 
@@ -44,6 +45,9 @@ class Recording:
     ) -> None:
         """Begin the record of a command about some data sets, from a source where it takes any."""
         self.layout, self.command, self.run = settings.lake.layout(), command, uuid.uuid4().hex
+        if source and source != "s3":
+            # Whoever reads the record may be in another folder.
+            source = str(named(source).absolute())
         self._asked = {"datasets": [dataset.name for dataset in datasets], "source": source}
         self._hidden = frozenset(secrets(settings))
         self._interval = settings.monitoring.memory_check_interval

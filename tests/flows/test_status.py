@@ -239,15 +239,18 @@ def test_only_a_success_of_the_same_work_makes_good(
     assert told == ([] if good else [failed[0]])
 
 
-def test_advice_to_a_lake_that_is_fed_from_a_folder(tmp_path: Path) -> None:
+def test_advice_to_a_lake_that_is_fed_from_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without the folder `run` would ask the bucket, or for its keys."""
+    monkeypatch.chdir(tmp_path)
     layout = Layout(tmp_path)
     for day in (date(2024, 5, 30), date(2024, 6, 3)):
         write_day(tmp_path, "stocks_daily", day)
     days = [Failed("stocks_daily", date(2024, 6, day), "it is cut off") for day in range(4, 21)]
     for source, again, option in (
         ("s3", "`quantmini run`", ""),
-        ("my market", "the same command again", " --source 'my market'"),
+        ("my market", "the same command again", f" --source '{tmp_path}/my market'"),
     ):
         settings = Settings(lake=Lake(root=tmp_path))
         with recorded(settings, "run", pick(["stocks_daily"]), source) as recording:
@@ -259,7 +262,7 @@ def test_advice_to_a_lake_that_is_fed_from_a_folder(tmp_path: Path) -> None:
         assert gap.endswith(f"--start 2024-05-31 --end 2024-05-31{option}`")
     with pytest.raises(UsageError), recorded(settings, "run", source="nowhere"):
         raise UsageError("there is no folder nowhere")
-    assert past.runs(layout)["source"] == "my market"
+    assert past.runs(layout)["source"] == f"{tmp_path}/my market"
 
 
 def test_a_killed_run_shows(tmp_path: Path) -> None:
