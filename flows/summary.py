@@ -27,7 +27,12 @@ def complaints(document: dict[str, Any]) -> list[str]:
     """What failed, a line each: days and tables, what the gate refused, stores."""
     lines = []
     for entry in document.get("failed", []):
-        what = entry.get("table") or f"{entry['dataset']} {entry['date'] or 'listing'}"
+        what = entry.get("table") or entry["dataset"]
+        if entry.get("date"):
+            what += f" {entry['date']}"
+        elif "retry" in entry:
+            # An ingest that got no listing; upkeep finds a whole data set or store wrong.
+            what += " listing"
         lines.append(f"{what}: {entry['error']}")
     lines += [finding(entry) for entry in refusals(document.get("gate", {}))]
     gold = document.get("gold", [])

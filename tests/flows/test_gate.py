@@ -12,6 +12,7 @@ from flows import transform as module
 from flows.gate import OUT_OF_SYNC, read_results
 from flows.summary import complaints, has_failed, of_run
 from flows.transform import transform
+from ingest.report import Failed, IngestReport
 from lake.datasets import pick
 from lake.files import read_json
 from lake.layout import Layout
@@ -158,6 +159,12 @@ def test_nothing_to_do_says_which_days_the_source_does_not_have() -> None:
         "options_daily: 1 not entitled",
         "stocks_daily: 1 up to date, 2 not published",
     ]
+
+
+def test_only_an_ingest_has_a_listing() -> None:
+    lost = IngestReport(failed=[Failed("stocks_daily", None, "gone")]).as_dict()
+    assert complaints(lost) == ["stocks_daily listing: gone"]
+    assert complaints({"failed": [FAILURE]}) == ["stocks_daily: gone"]
 
 
 def test_what_went_well_fails_nothing() -> None:

@@ -249,7 +249,7 @@ def test_a_data_set_that_was_not_built_fails_a_rebuild(
     assert not Layout(tmp_path).backups.exists()
     assert words(document).splitlines() == [
         "rebuild: stocks_daily failed; gold follows with `quantmini export`",
-        "FAILED stocks_daily listing: not built",
+        "FAILED stocks_daily: not built",
     ]
 
 
