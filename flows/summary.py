@@ -9,7 +9,7 @@ from ingest.report import NOT_ENTITLED, NOT_PUBLISHED, UP_TO_DATE
 from lake.sql import quoted
 
 REASONS = (UP_TO_DATE, NOT_PUBLISHED, NOT_ENTITLED)
-UNADJUSTED = "prices unadjusted: no splits or dividends; see `quantmini reference sync`"
+UNADJUSTED = "prices unadjusted: no splits or dividends known; `quantmini reference sync` has them"
 
 
 def has_failed(document: dict[str, Any]) -> bool:
