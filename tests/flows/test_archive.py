@@ -101,6 +101,7 @@ def test_archived_options_are_missed_by_nobody(ran: Ran, tmp_path: Path) -> None
     assert again.stdout.startswith("nothing to do"), again.stdout
 
 
+@pytest.mark.slow(9)
 def test_months_are_whole_ones_before_this(one_row_less: Layout) -> None:
     """So long ago that no option has expired."""
     wanted = Maintenance(expired_options_months=50 * 12 + 1)

@@ -177,6 +177,7 @@ def told(lake: Layout, **processing: bool) -> dict[str, str]:
     return {difference["dataset"]: difference["error"] for difference in failed}
 
 
+@pytest.mark.slow(5)
 def test_a_store_that_is_gone_is_told(ran: Ran, tmp_path: Path, nothing_differs: None) -> None:
     lake, large = Layout(tmp_path), shutil.ignore_patterns("landing", "bronze", "features")
     shutil.copytree(ran.layout.root, lake.root, symlinks=True, ignore=large, dirs_exist_ok=True)

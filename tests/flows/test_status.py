@@ -160,6 +160,7 @@ def test_a_broken_part_is_a_problem_and_the_rest_is_told(tmp_path: Path) -> None
     words(status(layout, limits(), "none", THURSDAY_EVENING))
 
 
+@pytest.mark.slow(7)
 def test_rows_of_a_table_are_those_that_a_query_finds(ran: Ran, one_row_less: Layout) -> None:
     found = status(one_row_less, limits(), "none", THURSDAY_EVENING)
     assert found["healthy"], found["problems"]
@@ -169,6 +170,7 @@ def test_rows_of_a_table_are_those_that_a_query_finds(ran: Ran, one_row_less: La
     assert files["delete_files"] == 1
 
 
+@pytest.mark.slow(9)
 def test_a_lost_file_of_one_data_set_says_nothing_of_the_others(one_row_less: Layout) -> None:
     """A file without deleted rows is not even opened for its newest date."""
     for lost in (one_row_less.root / "silver/stocks_daily").rglob("*.parquet"):
