@@ -21,7 +21,7 @@ from lake.sources import Sources
 from lake.sql import literal
 from lake.statement import Statement
 
-# What DuckDB says, and what helps.
+# What DuckDB says, and what helps; decompression with a capital or without.
 HINTS = {
     "Overflow in multiplication of DECIMAL": " Prices are exact: write close::double * volume.",
     "ecompression": "; a file is damaged: `quantmini maintain verify` names it",

@@ -117,29 +117,20 @@ def test_they_are_converted_together_and_once(
     assert len(made) == len(days)
 
 
-def test_what_a_killed_run_had_in_quarantine_goes(bucket: Bucket) -> None:
-    """It wrote that first, and died before bronze; the vendor has mended the file since."""
-    days = [FIRST, FIRST + timedelta(days=1)]
-    for day in days:
-        bucket.put(content("bad row", day), day, DAILY.name)
-    ingest(bucket.layout, bucket.source, [DAILY])
-    for day in days:
-        bucket.layout.bronze(DAILY, day).unlink()
-        bucket.put(content("regular", day), day, DAILY.name)
-    ingest(bucket.layout, bucket.source, [DAILY])
-    assert not any(bucket.layout.quarantine(DAILY, day).exists() for day in days)
-
-
-def test_a_restated_day_is_replaced(bucket: Bucket) -> None:
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_restated_day_is_replaced(bucket: Bucket, killed: bool) -> None:
+    """Quarantine goes with it, also what a run wrote that died before bronze."""
     days = [FIRST, FIRST + timedelta(days=1)]
     for day in days:
         bucket.put(content("bad row", day), day, DAILY.name)
     ingest(bucket.layout, bucket.source, [DAILY])
     for day in days:
         bucket.put(content("regular", day), day, DAILY.name)
+        if killed:
+            bucket.layout.bronze(DAILY, day).unlink()
     report = ingest(bucket.layout, bucket.source, [DAILY])
     assert [item.quarantined for item in report.ingested] == [0, 0]
-    assert not bucket.layout.quarantine(DAILY, FIRST).exists()
+    assert not any(bucket.layout.quarantine(DAILY, day).exists() for day in days)
 
 
 def test_a_file_that_left_the_bucket_leaves_its_neighbours(
